@@ -1,0 +1,52 @@
+// Files that appear whole or not at all: written under a temporary name in the same folder, fsync, rename, fsync of the
+// folder. Destroyed before commit(), the temporary is removed and an earlier file of that name is untouched.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace smelt {
+
+enum class Overwrite { refuse, replace };
+
+class AtomicFile {
+ public:
+  // With Overwrite::refuse an existing path is an input error that tells of --force.
+  static Result<AtomicFile> create(const std::string& path, Overwrite overwrite);
+
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  Status write(std::span<const std::byte> bytes);
+  Status write(std::string_view text);
+  Status write_at(uint64_t offset, std::span<const std::byte> bytes);  // does not move the end for write()
+  Status pad_to(uint64_t size);  // zero bytes until `size`
+  uint64_t size() const { return size_; }
+
+  // Buffers out, fsync, rename. No call is allowed afterwards.
+  Status commit();
+
+ private:
+  AtomicFile(std::string path, std::string temporary, int fd, Overwrite overwrite);
+  Status flush();
+  std::string path_;
+  std::string temporary_;
+  std::string buffer_;
+  int fd_ = -1;
+  uint64_t size_ = 0;
+  Overwrite overwrite_;
+};
+
+// Removes the temporaries of AtomicFiles that are open now; async-signal-safe, for a handler that ends the process.
+void remove_open_temporaries() noexcept;
+
+// Writes a whole small file atomically.
+Status write_file(const std::string& path, std::string_view text, Overwrite overwrite);
+
+}  // namespace smelt

@@ -1,0 +1,34 @@
+// A fixed set of worker threads and a parallel loop over an index range.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace smelt {
+
+class ThreadPool {
+ public:
+  // n_threads counts the calling thread: n_threads - 1 workers are started. 0 means default_threads().
+  explicit ThreadPool(int n_threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return n_threads_; }
+
+  // Calls body(begin, end, thread) for disjoint chunks covering [0, n), handed out dynamically; chunks are at least
+  // `grain` long except the last. Returns when all are done. `thread` is in [0, size()). One loop at a time; not
+  // reentrant. body must not throw. Results that do not depend on the chunking are the same for any thread count.
+  void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
+
+ private:
+  struct Shared;
+  std::unique_ptr<Shared> shared_;
+  int n_threads_;
+};
+
+// The number of processors this process may use (affinity and cgroup quota included), at least 1.
+int default_threads();
+
+}  // namespace smelt

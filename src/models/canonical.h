@@ -1,0 +1,41 @@
+// A checkpoint seen in GGUF's terms, whatever it was read from: GGUF metadata (tokenizer included) and tensors under GGUF's
+// names with rows in GGUF's order. What quantize and convert write. And the way back, to a Hugging Face folder.
+// Hugging Face stores q/k rows for half-split RoPE, GGUF's llama family for interleaved: `row_order` undoes that.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/metadata.h"
+#include "base/result.h"
+#include "formats/checkpoint.h"
+#include "formats/gguf.h"
+#include "models/model_config.h"
+
+namespace smelt {
+
+struct CanonicalTensor {
+  std::string name;                     // in the target dialect
+  const TensorEntry* source = nullptr;  // inside the checkpoint
+  Shape shape;                          // in the target
+  std::vector<int32_t> row_order;       // target row r is source row row_order[r]; empty: the same order
+
+  int64_t source_row(int64_t r) const { return row_order.empty() ? r : row_order[static_cast<size_t>(r)]; }
+};
+
+struct CanonicalModel {
+  std::shared_ptr<const Checkpoint> checkpoint;  // keeps the views alive
+  ModelConfig config;
+  Metadata metadata;                    // target dialect; for GGUF without general.file_type
+  std::vector<CanonicalTensor> tensors; // in writing order
+  std::vector<Attachment> attachments;  // Hugging Face target: tokenizer.json, LICENSE, …
+};
+
+// From a GGUF: everything as it is, unknown keys and tensors included. From others: translated; the licence text and the
+// model's name, BOS/EOS ids, chat template and rope settings are kept.
+Result<CanonicalModel> to_gguf_terms(std::shared_ptr<const Checkpoint> checkpoint);
+// Metadata is that of config.json; GGUF keys without a counterpart go to the attachment "smelt_metadata.json" and come back.
+Result<CanonicalModel> to_hugging_face_terms(std::shared_ptr<const Checkpoint> checkpoint);
+
+}  // namespace smelt

@@ -1,0 +1,51 @@
+// The main path: prompt in, text out. generate.cc is the one page that shows how the floors fit together.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/progress.h"
+#include "base/result.h"
+#include "runtime/sampler.h"
+#include "runtime/session.h"
+
+namespace smelt {
+
+// A model opened for use: file → checkpoint → model + tokenizer.
+struct LoadedModel {
+  std::shared_ptr<const Model> model;
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+Result<LoadedModel> load_model(const std::string& path);
+
+struct GenerateOptions {
+  int64_t n_predict = 256;              // tokens at most; -1: until the end token or a full context
+  SamplerOptions sampling;
+  std::vector<std::string> stop;        // generation ends before the first of these
+  bool ignore_end = false;
+  const CancelToken* cancel = nullptr;
+};
+
+enum class FinishReason { end_token, stop_string, length, context_full, cancelled };
+const char* finish_reason_name(FinishReason reason);
+
+struct GenerateResult {
+  std::string text;                     // what was emitted
+  std::vector<TokenId> ids;             // generated ids, the end token not included
+  FinishReason reason = FinishReason::length;
+  int64_t n_prompt = 0;                 // prompt tokens computed (those taken from a cache not counted)
+  double prefill_seconds = 0;
+  double decode_seconds = 0;            // for ids.size() tokens
+};
+
+// Called with each piece of text as it becomes certain: whole UTF-8 characters, no part of a stop string. Returning false
+// ends the generation (reason cancelled).
+using EmitText = std::function<bool(std::string_view)>;
+
+// Appends the prompt to the session (reusing what its cache already holds of it), then decodes.
+Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+                                const GenerateOptions& options, const EmitText& emit);
+
+}  // namespace smelt

@@ -1,0 +1,60 @@
+// One user's mutable state on a shared Model: the KV cache, the workspace and the tokens so far.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "models/model.h"
+
+namespace smelt {
+
+struct SessionOptions {
+  int64_t n_ctx = 0;              // 0: the model's training context, reduced to what the memory budget allows (noted)
+  int n_threads = 0;              // 0: default_threads()
+  DType kv_type = DType::f16;     // f16 or f32
+  int64_t prefill_chunk = 256;    // tokens per forward pass
+  uint64_t memory_budget_bytes = 0;  // 0: memory_budget_bytes() of the machine
+};
+
+class Session {
+ public:
+  // Plans the memory first: "needs 3.1 GiB, budget 2.0 GiB" is an error, not an abort.
+  static Result<Session> create(std::shared_ptr<const Model> model, const SessionOptions& options);
+  static Result<uint64_t> bytes_needed(const Model& model, const SessionOptions& options);
+  Session(Session&&) noexcept;
+  ~Session();
+
+  int64_t n_ctx() const;
+  int64_t position() const;                       // tokens in the cache
+  const std::vector<TokenId>& tokens() const;     // those tokens
+
+  // Appends tokens to the cache, in chunks; logits() then holds the last token's. A full context is an error that says
+  // so (nothing is shifted silently); a cancelled run leaves the cache at a chunk boundary. Non-finite logits are an
+  // error naming the step.
+  Status append(std::span<const TokenId> tokens, const CancelToken* cancel = nullptr);
+  std::span<const float> logits() const;          // [n_vocab]
+  // As append, but calls visit(index in tokens, logits of that token) for indices >= first, in order: for evaluation.
+  Status append_visiting(std::span<const TokenId> tokens, int64_t first,
+                         const std::function<Status(int64_t, std::span<const float>)>& visit);
+  void truncate(int64_t position);                // forgets all later tokens; position <= position()
+
+  // The cache with its tokens, for --prompt-cache: written atomically, checked on reading (magic, version, model
+  // fingerprint, sizes, checksum). A file of another model or version is refused with what to do.
+  Status save_cache(const std::string& path) const;
+  Status load_cache(const std::string& path);
+
+  const Model& model() const;
+  ThreadPool& threads();
+
+ private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace smelt

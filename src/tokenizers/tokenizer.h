@@ -1,0 +1,59 @@
+// Text to token ids and back. Immutable and shared between threads after make_tokenizer.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "tokenizers/vocab.h"
+
+namespace smelt {
+
+struct EncodeOptions {
+  bool add_special = false;    // BOS/EOS/CLS/SEP as the vocabulary asks
+  bool parse_special = false;  // text that spells a control token becomes that token; false: it is plain text.
+                               // user_defined tokens are always recognised.
+};
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  // Any bytes are accepted. Time is O(n log n) in the length for every model.
+  virtual std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const = 0;
+
+  const Vocab& vocab() const { return vocab_; }
+  int64_t n_vocab() const { return static_cast<int64_t>(vocab_.tokens.size()); }
+  // The bytes of one token as they appear in text ("▁the" → " the"); control tokens give "" unless show_special.
+  // Ids outside the vocabulary give "".
+  virtual std::string token_bytes(TokenId id, bool show_special = false) const = 0;
+  // Joined, with the leading space that encode put in front removed again where the model adds one.
+  virtual std::string decode(std::span<const TokenId> ids, bool show_special = false) const = 0;
+  bool is_end(TokenId id) const;  // any of vocab().eos_all
+
+ protected:
+  explicit Tokenizer(Vocab vocab) : vocab_(std::move(vocab)) {}
+  Vocab vocab_;
+};
+
+// Builds the look-up tables; errors name the field (duplicate token, unknown pre-tokenizer, merge of unknown tokens …).
+Result<std::shared_ptr<const Tokenizer>> make_tokenizer(Vocab vocab);
+
+// Turns a stream of ids into text as it comes, never emitting half a UTF-8 character; bytes that can never become valid
+// come out as U+FFFD.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool show_special = false, bool at_start = false);
+  std::string push(TokenId id);
+  std::string finish();
+
+ private:
+  const Tokenizer* tokenizer_;
+  bool show_special_;
+  bool strip_space_;
+  std::string pending_;
+};
+
+}  // namespace smelt
