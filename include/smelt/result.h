@@ -1,6 +1,6 @@
-// Result<T>: a value or an Error. Everything that input, files, network or memory can cause is returned as one of these;
-// no exception crosses the library's surface. The names are those of std::expected (C++23), so that it can replace this
-// file one day. Standard library only: this header is both the public one and the one all floors use.
+// Result<T>: a value or an Error. Everything that input, files, network or memory can cause is returned as one of
+// these; no exception crosses the library's surface. The names are those of std::expected (C++23), so that it can
+// replace this file one day. Standard library only: this header is both the public one and the one all floors use.
 #pragma once
 
 #include <cassert>

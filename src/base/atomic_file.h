@@ -26,7 +26,7 @@ class AtomicFile {
   Status write(std::span<const std::byte> bytes);
   Status write(std::string_view text);
   Status write_at(uint64_t offset, std::span<const std::byte> bytes);  // does not move the end for write()
-  Status pad_to(uint64_t size);  // zero bytes until `size`
+  Status pad_to(uint64_t size);                                        // zero bytes until `size`
   uint64_t size() const { return size_; }
 
   // Buffers out, fsync, rename. No call is allowed afterwards.

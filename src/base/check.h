@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define SMELT_CHECK(condition)                                                                       \
-  do {                                                                                               \
-    if (!(condition)) {                                                                              \
-      std::fprintf(stderr, "smelt: internal error at %s:%d: %s\n", __FILE__, __LINE__, #condition);  \
-      std::abort();                                                                                  \
-    }                                                                                                \
+#define SMELT_CHECK(condition)                                                                      \
+  do {                                                                                              \
+    if (!(condition)) {                                                                             \
+      std::fprintf(stderr, "smelt: internal error at %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                                 \
+    }                                                                                               \
   } while (false)

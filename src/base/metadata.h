@@ -67,8 +67,8 @@ class Metadata {
   Result<std::optional<std::string>> find_string(std::string_view key) const;
   // Pointers into this object; nullptr when absent.
   Result<const std::vector<std::string>*> find_strings(std::string_view key) const;
-  Result<std::optional<std::vector<double>>> find_floats(std::string_view key) const;   // any numeric array
-  Result<std::optional<std::vector<int64_t>>> find_ints(std::string_view key) const;    // any integer array
+  Result<std::optional<std::vector<double>>> find_floats(std::string_view key) const;  // any numeric array
+  Result<std::optional<std::vector<int64_t>>> find_ints(std::string_view key) const;   // any integer array
 
  private:
   std::vector<std::pair<std::string, MetaValue>> entries_;

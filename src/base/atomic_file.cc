@@ -1,0 +1,204 @@
+// AtomicFile: temporary in the same folder, fsync, rename, fsync of the folder. A small table of open temporaries lets
+// a signal handler remove them.
+#include "base/atomic_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace smelt {
+namespace {
+
+constexpr size_t kBufferBytes = 1 << 20;
+
+// Paths of temporaries, readable from a signal handler: a slot is owned while `used`, and its path is complete while
+// `ready`. Files beyond the table are still removed by their destructor.
+struct TemporarySlot {
+  std::atomic<bool> used{false};
+  std::atomic<bool> ready{false};
+  std::array<char, PATH_MAX> path{};
+};
+std::array<TemporarySlot, 16> g_temporaries;
+
+void register_temporary(const std::string& path) {
+  if (path.size() >= PATH_MAX) return;
+  for (TemporarySlot& slot : g_temporaries) {
+    bool expected = false;
+    if (!slot.used.compare_exchange_strong(expected, true)) continue;
+    std::memcpy(slot.path.data(), path.c_str(), path.size() + 1);
+    slot.ready.store(true);
+    return;
+  }
+}
+
+void unregister_temporary(const std::string& path) {
+  for (TemporarySlot& slot : g_temporaries) {
+    if (!slot.ready.load() || path != slot.path.data()) continue;
+    slot.ready.store(false);
+    slot.used.store(false);
+    return;
+  }
+}
+
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Error write_error(const std::string& path, int code) {
+  return input_error(fmt::format("{}: write error: {}", escape_for_display(path, 4096), std::strerror(code)));
+}
+
+Error exists_error(const std::string& path) {
+  return input_error(fmt::format("{}: exists already; choose another name or use --force to replace it",
+                                 escape_for_display(path, 4096)));
+}
+
+Status write_fully(int fd, const char* data, size_t size, const std::string& path) {
+  while (size > 0) {
+    const ssize_t n = ::write(fd, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return write_error(path, errno);
+    data += n;
+    size -= static_cast<size_t>(n);
+  }
+  return {};
+}
+
+void sync_folder(const std::string& path) {
+  const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path, std::string temporary, int fd, Overwrite overwrite)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd), overwrite_(overwrite) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      buffer_(std::move(other.buffer_)),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(other.size_),
+      overwrite_(other.overwrite_) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+  unregister_temporary(temporary_);
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string& path, Overwrite overwrite) {
+  const std::string shown = escape_for_display(path, 4096);
+  if (path.empty() || path.find('\0') != std::string::npos)
+    return input_error(fmt::format("'{}': not a file name", shown));
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (!S_ISREG(info.st_mode)) return input_error(fmt::format("{}: exists and is not a regular file", shown));
+    if (overwrite == Overwrite::refuse) return exists_error(path);
+  }
+  static std::atomic<unsigned> counter{0};
+  const std::string temporary = fmt::format("{}.{}.{}.tmp", path, ::getpid(), counter++);
+  register_temporary(temporary);
+  const int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) {
+    const int code = errno;
+    unregister_temporary(temporary);
+    return input_error(fmt::format("{}: cannot create: {}", shown, std::strerror(code)));
+  }
+  return AtomicFile(path, temporary, fd, overwrite);
+}
+
+Status AtomicFile::flush() {
+  SMELT_TRY(write_fully(fd_, buffer_.data(), buffer_.size(), path_));
+  buffer_.clear();
+  return {};
+}
+
+Status AtomicFile::write(std::string_view text) {
+  SMELT_CHECK(fd_ >= 0);
+  size_ += text.size();
+  if (buffer_.size() + text.size() > kBufferBytes) SMELT_TRY(flush());
+  if (text.size() > kBufferBytes) return write_fully(fd_, text.data(), text.size(), path_);
+  buffer_.append(text);
+  return {};
+}
+
+Status AtomicFile::write(std::span<const std::byte> bytes) {
+  return write(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+Status AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  SMELT_CHECK(fd_ >= 0 && offset + bytes.size() <= size_);
+  SMELT_TRY(flush());
+  const auto* data = reinterpret_cast<const char*>(bytes.data());
+  size_t left = bytes.size();
+  while (left > 0) {
+    const ssize_t n = ::pwrite(fd_, data, left, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return write_error(path_, errno);
+    data += n;
+    offset += static_cast<uint64_t>(n);
+    left -= static_cast<size_t>(n);
+  }
+  return {};
+}
+
+Status AtomicFile::pad_to(uint64_t size) {
+  static constexpr std::array<char, 4096> kZeros{};
+  while (size_ < size)
+    SMELT_TRY(write(std::string_view(kZeros.data(), std::min<uint64_t>(kZeros.size(), size - size_))));
+  return {};
+}
+
+Status AtomicFile::commit() {
+  SMELT_CHECK(fd_ >= 0);
+  SMELT_TRY(flush());
+  if (::fsync(fd_) != 0) return write_error(path_, errno);
+  if (overwrite_ == Overwrite::refuse) {
+    // link() fails if the name appeared meanwhile, where rename() would replace it; some file systems have no links.
+    if (::link(temporary_.c_str(), path_.c_str()) == 0) {
+      ::unlink(temporary_.c_str());
+    } else if (errno == EEXIST) {
+      return exists_error(path_);
+    } else if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+      return write_error(path_, errno);
+    }
+  } else if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return write_error(path_, errno);
+  }
+  unregister_temporary(temporary_);
+  const int fd = std::exchange(fd_, -1);
+  sync_folder(path_);
+  if (::close(fd) != 0 && errno != EINTR) return write_error(path_, errno);
+  return {};
+}
+
+void remove_open_temporaries() noexcept {
+  for (TemporarySlot& slot : g_temporaries) {
+    if (slot.ready.load()) ::unlink(slot.path.data());
+  }
+}
+
+Status write_file(const std::string& path, std::string_view text, Overwrite overwrite) {
+  SMELT_ASSIGN(AtomicFile file, AtomicFile::create(path, overwrite));
+  SMELT_TRY(file.write(text));
+  return file.commit();
+}
+
+}  // namespace smelt
