@@ -170,6 +170,37 @@ def export(model, work, out):
     (out / "tokenizer.json").write_bytes((work / "tokenizer.json").read_bytes())
 
 
+def write_held_out(books, out, bytes_each=60_000):
+    """The opening paragraphs of two held-out books, for the demo and the tests to be judged on."""
+    parts = []
+    for name in ("lewis-carroll-alice-s-adventures-in-wonderland.txt", "l-frank-baum-the-wonderful-wizard-of-oz.txt"):
+        kept, size = [], 0
+        for paragraph in (books / name).read_text(encoding="utf-8").split("\n\n"):
+            size += len(paragraph.encode()) + 2
+            if size > bytes_each:
+                break
+            kept.append(paragraph)
+        parts.append("\n\n".join(kept))
+    (out / "heldout.txt").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+@torch.no_grad()
+def held_out_perplexity(model, work, out):
+    """Windows of n_ctx, BOS first, second half scored: the convention of llama.cpp's tool and of `smelt eval`."""
+    from tokenizers import Tokenizer
+    text = (out / "heldout.txt").read_text(encoding="utf-8")
+    ids = [BOS] + Tokenizer.from_file(str(work / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+    n, nll, count = CONFIG["n_ctx"], 0.0, 0
+    for w in range(len(ids) // n):
+        window = torch.tensor(ids[w * n:(w + 1) * n])
+        window[0] = BOS
+        logp = F.log_softmax(model(window[None])[0].float(), dim=-1)
+        scored = range(n // 2, n - 1)
+        nll -= sum(logp[i, window[i + 1]].item() for i in scored)
+        count += len(scored)
+    return math.exp(nll / count), count
+
+
 def learning_rate(step, steps, peak, warmup=100):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -228,6 +259,9 @@ def main():
             torch.save({"model": model.state_dict(), "opt": opt.state_dict(), "step": step + 1}, str(ckpt) + ".tmp")
             os.replace(str(ckpt) + ".tmp", ckpt)
     export(model, o.work, o.out)
+    write_held_out(o.books, o.out)
+    ppl, count = held_out_perplexity(model, o.work, o.out)
+    print(f"held-out perplexity {ppl:.4f} over {count} tokens (f32 weights)", flush=True)
 
 
 if __name__ == "__main__":
