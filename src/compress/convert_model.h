@@ -1,4 +1,5 @@
-// Change a checkpoint's container and plain type: GGUF ↔ Hugging Face folder, f32 | f16 | bf16 | q8_0 (q8_0 only to GGUF).
+// Change a checkpoint's container and plain type: GGUF ↔ Hugging Face folder, f32 | f16 | bf16 | q8_0 (q8_0 only to
+// GGUF).
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@
 namespace smelt {
 
 struct ConvertOptions {
-  DType type = DType::f16;   // matrices; vectors (norms) stay f32 in GGUF
+  DType type = DType::f16;  // matrices; vectors (norms) stay f32 in GGUF
   Overwrite overwrite = Overwrite::refuse;
   bool allow_requantize = false;  // sources with quantized tensors are dequantized only if asked
   int n_threads = 0;

@@ -16,10 +16,10 @@
 namespace smelt {
 
 struct QuantizeOptions {
-  std::string type = "Q4_K_M";                                  // a mix of compress/mixes.inc, llama.cpp's names
-  std::vector<std::pair<std::string, DType>> overrides;         // regex on the tensor's GGUF name → type; first match wins
-  std::optional<DType> output_type;                             // --keep-output: type of the output head
-  bool allow_requantize = false;                                // sources that are already quantized are refused otherwise
+  std::string type = "Q4_K_M";                           // a mix of compress/mixes.inc, llama.cpp's names
+  std::vector<std::pair<std::string, DType>> overrides;  // regex on the tensor's GGUF name → type; first match wins
+  std::optional<DType> output_type;                      // --keep-output: type of the output head
+  bool allow_requantize = false;                         // sources that are already quantized are refused otherwise
   Overwrite overwrite = Overwrite::refuse;
   int n_threads = 0;
 };
@@ -34,9 +34,9 @@ struct TensorPlan {
 
 struct QuantizePlan {
   std::vector<TensorPlan> tensors;
-  uint64_t file_bytes = 0;       // of the output
+  uint64_t file_bytes = 0;  // of the output
   uint64_t source_bytes = 0;
-  double bits_per_weight = 0;    // over all tensors
+  double bits_per_weight = 0;  // over all tensors
   uint64_t peak_memory_bytes = 0;
 };
 

@@ -1,0 +1,139 @@
+// Recoder: slabs of rows, one parallel loop a slab. Output bytes do not depend on the number of threads.
+#include "compress/recode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace smelt {
+namespace {
+
+constexpr uint64_t kSlabBytes = 16u << 20;
+constexpr int64_t kGrainValues = 1 << 15;  // below this a thread's start costs more than its work
+// The first magnitude that rounds to infinity in an f16, which is also the scale type of the quantized formats.
+constexpr float kF16Overflow = 65520.0F;
+// Likewise for bf16: half a unit in the last place above its largest value, 0x7f7f.
+constexpr float kBf16Overflow = 3.3961775e38F;
+
+int64_t rows_per_slab(uint64_t row_size, int64_t rows) {
+  const uint64_t fit = std::max<uint64_t>(1, kSlabBytes / std::max<uint64_t>(1, row_size));
+  return static_cast<int64_t>(std::min<uint64_t>(fit, static_cast<uint64_t>(std::max<int64_t>(1, rows))));
+}
+
+uint64_t target_row_size(const Shape& shape, DType to) {
+  return row_bytes(to, static_cast<uint64_t>(shape.columns())).value_or(0);
+}
+
+float overflow_limit(DType to) {
+  if (to == DType::f32) return std::numeric_limits<float>::infinity();
+  return to == DType::bf16 ? kBf16Overflow : kF16Overflow;
+}
+
+}  // namespace
+
+struct Recoder::Fault {
+  int64_t row = -1;  // -1: none
+  int64_t column = 0;
+  float value = 0;
+};
+
+uint64_t recode_buffer_bytes(const Shape& shape, DType to, int n_threads) {
+  const uint64_t row_size = target_row_size(shape, to);
+  return static_cast<uint64_t>(rows_per_slab(row_size, shape.rows())) * row_size +
+         static_cast<uint64_t>(n_threads) * static_cast<uint64_t>(shape.columns()) * sizeof(float);
+}
+
+Recoder::Recoder(const Checkpoint& checkpoint, int n_threads, const JobControl& job, std::string label,
+                 uint64_t total_source_bytes)
+    : checkpoint_(checkpoint),
+      pool_(n_threads),
+      job_(job),
+      label_(std::move(label)),
+      total_bytes_(total_source_bytes) {}
+
+Status Recoder::recode(const CanonicalTensor& tensor, DType to, const ByteSink& sink) {
+  const TensorView& source = tensor.source->view;
+  const int64_t rows = tensor.shape.rows(), columns = tensor.shape.columns();
+  SMELT_CHECK(rows == source.rows() && columns == source.columns());
+  const uint64_t row_size = target_row_size(tensor.shape, to);
+  const int64_t slab_rows = rows_per_slab(row_size, rows);
+  slab_.resize(static_cast<uint64_t>(slab_rows) * row_size);
+  scratch_.resize(static_cast<size_t>(pool_.size()) * static_cast<size_t>(columns));
+  for (int64_t begin = 0; begin < rows; begin += slab_rows) {
+    if (job_.cancelled()) return cancelled_error();
+    const int64_t end = std::min(rows, begin + slab_rows);
+    SMELT_TRY(recode_rows(tensor, to, begin, end));
+    SMELT_TRY(sink(std::span(slab_).first(static_cast<uint64_t>(end - begin) * row_size)));
+    report(done_bytes_ + static_cast<uint64_t>(end) * source.row_size());
+  }
+  done_bytes_ += source.bytes.size();
+  release_source(*tensor.source);
+  return {};
+}
+
+Status Recoder::recode_rows(const CanonicalTensor& tensor, DType to, int64_t begin, int64_t end) {
+  const int64_t columns = tensor.shape.columns();
+  const uint64_t row_size = target_row_size(tensor.shape, to);
+  std::mutex mutex;
+  Fault first;
+  const auto body = [&](int64_t chunk_begin, int64_t chunk_end, int thread) {
+    float* scratch = scratch_.data() + static_cast<int64_t>(thread) * columns;
+    for (int64_t r = begin + chunk_begin; r < begin + chunk_end; ++r) {
+      std::byte* out = slab_.data() + static_cast<uint64_t>(r - begin) * row_size;
+      const Fault fault = recode_row(tensor, to, r, out, scratch);
+      if (fault.row < 0) continue;
+      const std::lock_guard lock(mutex);
+      if (first.row < 0 || fault.row < first.row) first = fault;
+      return;
+    }
+  };
+  pool_.parallel_for(end - begin, std::max<int64_t>(1, kGrainValues / std::max<int64_t>(1, columns)), body);
+  if (first.row >= 0) return fault_error(tensor, to, first);
+  return {};
+}
+
+Recoder::Fault Recoder::recode_row(const CanonicalTensor& tensor, DType to, int64_t row, std::byte* out,
+                                   float* scratch) const {
+  const TensorView& source = tensor.source->view;
+  const int64_t columns = tensor.shape.columns(), source_row = tensor.source_row(row);
+  const bool copied = source.dtype == to;
+  if (copied) std::memcpy(out, source.row(source_row), source.row_size());
+  if (copied && (is_quantized(to) || to == DType::i8)) return {};
+  source.decode_row_into(source_row, scratch);
+  const float limit = overflow_limit(to);
+  for (int64_t c = 0; c < columns; ++c) {
+    if (!(std::fabs(scratch[c]) < limit)) return {row, c, scratch[c]};  // NaN compares false
+  }
+  if (!copied) dtype_info(to).encode(scratch, out, columns, nullptr);
+  return {};
+}
+
+Error Recoder::fault_error(const CanonicalTensor& tensor, DType to, const Fault& fault) const {
+  const std::string where = fmt::format("{}: the value at row {}, column {}", checkpoint_.describe(*tensor.source),
+                                        tensor.source_row(fault.row), fault.column);
+  if (!std::isfinite(fault.value))
+    return input_error(fmt::format("{} is {}; the checkpoint is damaged: fetch or export it again", where,
+                                   std::isnan(fault.value) ? "not a number" : "infinite"));
+  return input_error(fmt::format("{} is {:g}, too large for {}; convert to {} instead", where, fault.value,
+                                 dtype_name(to), to == DType::bf16 ? "f32" : "bf16 or f32"));
+}
+
+void Recoder::release_source(const TensorEntry& source) const {
+  if (source.file_index >= checkpoint_.files().size()) return;  // a model made in memory
+  checkpoint_.files()[source.file_index]->release_range(source.view.bytes.data(), source.view.bytes.size());
+}
+
+void Recoder::report(uint64_t done) const {
+  const bool large = total_bytes_ >= (uint64_t{64} << 20);
+  const int shift = large ? 20 : 10;
+  job_.update(label_, done >> shift, total_bytes_ >> shift, large ? "MiB" : "KiB");
+}
+
+}  // namespace smelt
