@@ -1,9 +1,9 @@
-// The element types of tensors: plain ones and quantized block formats. The list is tensor/formats.inc; the enum, names,
-// sizes, command-line help, docs table and round-trip tests are made from it.
+// The element types of tensors: plain ones and quantized block formats. The list is tensor/formats.inc; the enum,
+// names, sizes, command-line help, docs table and round-trip tests are made from it.
 #pragma once
 
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,9 +25,9 @@ using EncodeRow = void (*)(const float* in, std::byte* out, int64_t n, const flo
 
 struct DTypeInfo {
   DType dtype;
-  const char* name;         // as in GGUF tools: "F16", "Q4_K"
-  uint32_t ggml_id;         // the type number in GGUF files
-  uint32_t block_values;    // values in a block; 1 for plain types
+  const char* name;       // as in GGUF tools: "F16", "Q4_K"
+  uint32_t ggml_id;       // the type number in GGUF files
+  uint32_t block_values;  // values in a block; 1 for plain types
   uint32_t block_bytes;
   const char* description;
   DecodeRow decode;
@@ -36,7 +36,7 @@ struct DTypeInfo {
 
 std::span<const DTypeInfo> all_dtypes();
 const DTypeInfo& dtype_info(DType dtype);
-std::optional<DType> find_dtype(std::string_view name);      // case-insensitive
+std::optional<DType> find_dtype(std::string_view name);  // case-insensitive
 std::optional<DType> find_dtype_by_ggml_id(uint32_t id);
 
 inline const char* dtype_name(DType dtype) { return dtype_info(dtype).name; }

@@ -1,0 +1,30 @@
+// Q4_1: 32 values, w = d * q + m, q in [0, 15].
+//
+//   byte   0    2    4                                 20
+//          | d  | m  | q0|q16<<4  q1|q17<<4 ... q15|q31<<4 |   d, m: f16          5 bits a value
+#pragma once
+
+#include "tensor/blocks/block_format.h"
+
+namespace smelt {
+
+template <>
+struct BlockFormat<DType::q4_1> {
+  static constexpr int kValues = 32;
+  struct Block {
+    uint16_t d;
+    uint16_t m;
+    uint8_t qs[16];
+  };
+  static_assert(sizeof(Block) == 20);
+
+  static void decode(const Block& block, float* out) {
+    const float d = f16_to_f32(block.d);
+    const float m = f16_to_f32(block.m);
+    uint8_t codes[kValues];
+    unpack_nibbles_32(block.qs, codes);
+    for (int j = 0; j < kValues; ++j) out[j] = d * static_cast<float>(codes[j]) + m;
+  }
+};
+
+}  // namespace smelt

@@ -1,0 +1,46 @@
+// Q5_K: 256 values in 8 groups of 32; group g: w = d * s_g * q - dmin * m_g, q in [0, 31], s_g and m_g in [0, 63].
+//
+//   byte   0    2      4           16        48                   176
+//          | d  | dmin | s, m      | qh      | qs                 |     d, dmin: f16; s, m: blocks/k_scales.h    5.5
+//          bits a value
+//
+// qs holds the low nibbles as Q4_K does; bit g of qh[l] is the fifth bit of value l of group g.
+#pragma once
+
+#include "tensor/blocks/block_format.h"
+#include "tensor/blocks/k_scales.h"
+
+namespace smelt {
+
+template <>
+struct BlockFormat<DType::q5_k> {
+  static constexpr int kValues = kSuperBlock;
+  struct Block {
+    uint16_t d;
+    uint16_t dmin;
+    uint8_t scales[12];
+    uint8_t qh[32];
+    uint8_t qs[128];
+  };
+  static_assert(sizeof(Block) == 176);
+
+  static void decode(const Block& block, float* out) {
+    const float d = f16_to_f32(block.d);
+    const float dmin = f16_to_f32(block.dmin);
+    uint8_t scales[8];
+    uint8_t minima[8];
+    unpack_k_scales(block.scales, scales, minima);
+    for (int g = 0; g < 8; ++g) {
+      const float scale = d * static_cast<float>(scales[g]);
+      const float offset = dmin * static_cast<float>(minima[g]);
+      const uint8_t* bytes = block.qs + 32 * (g / 2);
+      const int shift = 4 * (g % 2);
+      for (int j = 0; j < 32; ++j) {
+        const int code = ((bytes[j] >> shift) & 15) | (((block.qh[j] >> g) & 1) << 4);
+        out[32 * g + j] = scale * static_cast<float>(code) - offset;
+      }
+    }
+  }
+};
+
+}  // namespace smelt
