@@ -45,27 +45,31 @@ class Checkpoint {
   const std::string& path() const { return path_; }
   const std::string& format_name() const { return format_name_; }  // "GGUF v3", "Hugging Face folder", "llama2.c"
   Dialect dialect() const { return dialect_; }
-  // GGUF dialect: the key-value section. HF: config.json flattened with dots, numbers as i64/f64; generation_config.json
-  // under the prefix "generation_config.", tokenizer_config.json's scalar fields under "tokenizer_config.".
+  // GGUF dialect: the key-value section. HF: config.json flattened with dots, numbers as i64/f64;
+  // generation_config.json under the prefix "generation_config.", tokenizer_config.json's scalar fields under
+  // "tokenizer_config.".
   const Metadata& metadata() const { return metadata_; }
   const std::vector<TensorEntry>& tensors() const { return tensors_; }
   const TensorEntry* find_tensor(std::string_view name) const;
   const std::vector<Attachment>& attachments() const { return attachments_; }
   const Attachment* find_attachment(std::string_view name) const;
   const std::vector<std::shared_ptr<const MappedFile>>& files() const { return files_; }
-  uint64_t file_bytes() const;    // sum of all files with tensors
+  uint64_t file_bytes() const;  // sum of all files with tensors
   // "FILE: tensor 'NAME' at byte N", to put in front of an error about a tensor.
   std::string describe(const TensorEntry& tensor) const;
 
   // Filled by the readers (gguf_reader.cc, hf_folder.cc, llama2c.cc) and by tests that make models in memory.
   struct Parts {
-    std::string path;
-    std::string format_name;
+    std::string path{};
+    std::string format_name{};
     Dialect dialect = Dialect::gguf;
-    Metadata metadata;
-    std::vector<TensorEntry> tensors;
-    std::vector<Attachment> attachments;
-    std::vector<std::shared_ptr<const MappedFile>> files;
+    Metadata metadata{};
+    std::vector<TensorEntry> tensors{};
+    std::vector<Attachment> attachments{};
+    std::vector<std::shared_ptr<const MappedFile>> files{};
+    // Data that no file holds in this form (llama2.c's int8 tensors, regrouped), or that a test made; views point into
+    // it.
+    std::vector<std::shared_ptr<const std::vector<std::byte>>> buffers{};
   };
   explicit Checkpoint(Parts parts);
 
@@ -78,6 +82,7 @@ class Checkpoint {
   std::unordered_map<std::string, size_t> index_;
   std::vector<Attachment> attachments_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
+  std::vector<std::shared_ptr<const std::vector<std::byte>>> buffers_;
 };
 
 }  // namespace smelt

@@ -26,7 +26,8 @@ struct GgufContents {
 };
 Result<GgufContents> parse_gguf(std::span<const std::byte> bytes, const std::string& file_name);
 
-// Opens a file or, from its first part, a split set ("-00001-of-00003.gguf", split.no / split.count / split.tensors.count).
+// Opens a file or, from its first part, a split set ("-00001-of-00003.gguf", split.no / split.count /
+// split.tensors.count).
 Result<Checkpoint> open_gguf(const std::string& path);
 
 struct TensorDeclaration {
@@ -37,7 +38,9 @@ struct TensorDeclaration {
 
 class GgufWriter {
  public:
-  // Writes the header (version 3, alignment 32) to a temporary file. The caller gives general.* keys in `metadata`.
+  // Writes the header (version 3, alignment 32) to a temporary file. The caller gives general.* keys in `metadata`;
+  // those of the old file's layout (general.alignment, split.*) are left out. Names are at most 63 bytes, as llama.cpp
+  // asks.
   static Result<GgufWriter> create(const std::string& path, const Metadata& metadata,
                                    const std::vector<TensorDeclaration>& tensors, Overwrite overwrite);
   // Appends to the data of the current tensor; data of tensors must come in the declared order and with the declared
@@ -45,7 +48,7 @@ class GgufWriter {
   Status write(std::span<const std::byte> bytes);
   Status next_tensor();
   Status commit();
-  uint64_t size() const;
+  uint64_t size() const;  // bytes of the finished file
   GgufWriter(GgufWriter&&) noexcept;
   ~GgufWriter();
 

@@ -15,7 +15,8 @@ namespace smelt {
 Result<Checkpoint> open_hf_folder(const std::string& path);
 
 // Flattens a JSON object to Metadata with dots; fuzz target for config.json. Errors give line:column. Depth is limited,
-// duplicate keys are refused. Arrays of objects and mixed arrays are dropped (their key is then absent), nulls too.
+// duplicate keys are refused. Arrays of objects, mixed and empty arrays are dropped (their
+// key is then absent), nulls too.
 Result<Metadata> parse_json_metadata(std::string_view json, const std::string& file_name);
 // The inverse for flat and dotted keys: pretty-printed, keys in order.
 std::string format_json_metadata(const Metadata& metadata);
