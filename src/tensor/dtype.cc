@@ -18,6 +18,7 @@
 #include "tensor/blocks/q6_k.h"
 #include "tensor/blocks/q8_0.h"
 #include "tensor/blocks/q8_k.h"
+#include "tensor/quant_search.h"
 
 namespace smelt {
 namespace {
@@ -44,17 +45,22 @@ void decode_row(const std::byte* in, float* out, int64_t n) {
 }
 
 template <class Format>
-void encode_row(const float* in, std::byte* out, int64_t n, const float*) {
-  for (int64_t i = 0; i < n; ++i) {
-    const typename Format::Value value = Format::encode_value(in[i]);
-    std::memcpy(out + i * static_cast<int64_t>(sizeof(value)), &value, sizeof(value));
+void encode_row(const float* in, std::byte* out, int64_t n, const float* importance) {
+  if constexpr (PlainFormat<Format>) {
+    for (int64_t i = 0; i < n; ++i) {
+      const typename Format::Value value = Format::encode_value(in[i]);
+      std::memcpy(out + i * static_cast<int64_t>(sizeof(value)), &value, sizeof(value));
+    }
+  } else {
+    typename Format::Block block;
+    float x[Format::kValues];
+    float v[Format::kValues];
+    for (int64_t i = 0; i + Format::kValues <= n; i += Format::kValues, out += sizeof(block)) {
+      prepare_group(in + i, importance == nullptr ? nullptr : importance + i, Format::kValues, x, v);
+      Format::encode(x, v, block);
+      std::memcpy(out, &block, sizeof(block));
+    }
   }
-}
-
-template <class Format>
-constexpr EncodeRow encoder() {
-  if constexpr (PlainFormat<Format>) return &encode_row<Format>;
-  return nullptr;
 }
 
 template <class Format, uint32_t values, uint32_t bytes>
@@ -75,7 +81,7 @@ constexpr DTypeInfo kDTypes[] = {
    block_bytes,                                                                 \
    description,                                                                 \
    &decode_row<BlockFormat<DType::id>>,                                         \
-   encoder<BlockFormat<DType::id>>()},
+   &encode_row<BlockFormat<DType::id>>},
 #include "tensor/formats.inc"
 #undef SMELT_FORMAT
 };

@@ -4,6 +4,7 @@
 // and so must the machine be.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -30,6 +31,12 @@ inline constexpr int kSuperBlock = 256;  // values in a super-block, called QK_K
 // The 16 levels of IQ4_NL and IQ4_XS, denser around zero (constants of the GGUF definition).
 inline constexpr std::array<int8_t, 16> kNonLinearLevels = {-127, -104, -83, -65, -49, -35, -22, -10,
                                                             1,    13,   25,  38,  53,  69,  89,  113};
+
+// The code of one of these levels.
+inline uint8_t non_linear_code(float level) {
+  const auto at = std::lower_bound(kNonLinearLevels.begin(), kNonLinearLevels.end(), static_cast<int8_t>(level));
+  return static_cast<uint8_t>(at - kNonLinearLevels.begin());
+}
 
 // 32 4-bit codes in 16 bytes: value j is the low half of byte j, value j + 16 the high half.
 inline void unpack_nibbles_32(const uint8_t* bytes, uint8_t* codes) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/quant_search.h"
 
 namespace smelt {
 
@@ -22,6 +23,15 @@ struct BlockFormat<DType::iq4_nl> {
     uint8_t codes[kValues];
     unpack_nibbles_32(block.qs, codes);
     for (int j = 0; j < kValues; ++j) out[j] = d * static_cast<float>(kNonLinearLevels[codes[j]]);
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    float levels[kValues];
+    const Group group{x, v, kValues};
+    out.d = settle_half_scale(kNonLinearGrid, group, fit_scale(kNonLinearGrid, group, levels), levels);
+    uint8_t codes[kValues];
+    for (int j = 0; j < kValues; ++j) codes[j] = non_linear_code(levels[j]);
+    pack_nibbles_32(codes, out.qs);
   }
 };
 

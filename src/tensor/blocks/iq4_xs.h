@@ -8,6 +8,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/super_block.h"
 
 namespace smelt {
 
@@ -35,6 +36,21 @@ struct BlockFormat<DType::iq4_xs> {
       uint8_t codes[32];
       unpack_nibbles_32(block.qs + 16 * g, codes);
       for (int j = 0; j < 32; ++j) out[32 * g + j] = group_scale * static_cast<float>(kNonLinearLevels[codes[j]]);
+    }
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    ScaledSuperBlock fit;
+    fit_scaled_super_block({.group_size = 32, .scales = {-32, 31}, .grid = kNonLinearGrid}, x, v, fit);
+    out = {};
+    out.d = fit.d;
+    for (int g = 0; g < 8; ++g) {
+      const int scale = fit.scales[g] + 32;
+      out.scales_low[g / 2] |= static_cast<uint8_t>((scale & 15) << (4 * (g % 2)));
+      out.scales_high = static_cast<uint16_t>(out.scales_high | ((scale >> 4) << (2 * g)));
+      uint8_t codes[32];
+      for (int j = 0; j < 32; ++j) codes[j] = non_linear_code(fit.levels[32 * g + j]);
+      pack_nibbles_32(codes, out.qs + 16 * g);
     }
   }
 };

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/super_block.h"
 
 namespace smelt {
 
@@ -30,6 +31,19 @@ struct BlockFormat<DType::q2_k> {
       const uint8_t* bytes = block.qs + 32 * (g / 8) + 16 * (g % 2);
       const int shift = 2 * (g / 2 % 4);
       for (int j = 0; j < 16; ++j) out[16 * g + j] = scale * static_cast<float>((bytes[j] >> shift) & 3) - offset;
+    }
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    AffineSuperBlock fit;
+    fit_affine_super_block({.group_size = 16, .max_scale = 15, .max_code = 3}, x, v, fit);
+    out = {};
+    out.d = fit.d;
+    out.dmin = fit.dmin;
+    for (int g = 0; g < 16; ++g) out.scales[g] = static_cast<uint8_t>(fit.scales[g] | (fit.minima[g] << 4));
+    for (int i = 0; i < kValues; ++i) {
+      const int code = static_cast<int>(fit.codes[i]);
+      out.qs[32 * (i / 128) + i % 32] |= static_cast<uint8_t>(code << (2 * (i / 32 % 4)));
     }
   }
 };

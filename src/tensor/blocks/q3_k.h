@@ -9,6 +9,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/super_block.h"
 
 namespace smelt {
 
@@ -41,6 +42,23 @@ struct BlockFormat<DType::q3_k> {
         const int code = ((low[j] >> low_shift) & 3) | (((high[j] >> high_shift) & 1) << 2);
         out[16 * g + j] = group_scale * static_cast<float>(code - 4);
       }
+    }
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    ScaledSuperBlock fit;
+    fit_scaled_super_block({.group_size = 16, .scales = {-32, 31}, .grid = {-4, 3}}, x, v, fit);
+    out = {};
+    out.d = fit.d;
+    for (int g = 0; g < 16; ++g) {
+      const int scale = fit.scales[g] + 32;
+      out.scales[g % 8] |= static_cast<uint8_t>((scale & 15) << (4 * (g / 8)));
+      out.scales[8 + g % 4] |= static_cast<uint8_t>((scale >> 4) << (2 * (g / 4)));
+    }
+    for (int i = 0; i < kValues; ++i) {
+      const int code = static_cast<int>(fit.levels[i]) + 4;
+      out.qs[32 * (i / 128) + i % 32] |= static_cast<uint8_t>((code & 3) << (2 * (i / 32 % 4)));
+      out.hmask[i % 32] |= static_cast<uint8_t>((code >> 2) << (i / 32));
     }
   }
 };

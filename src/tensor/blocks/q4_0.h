@@ -5,6 +5,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/quant_search.h"
 
 namespace smelt {
 
@@ -22,6 +23,16 @@ struct BlockFormat<DType::q4_0> {
     uint8_t codes[kValues];
     unpack_nibbles_32(block.qs, codes);
     for (int j = 0; j < kValues; ++j) out[j] = d * static_cast<float>(codes[j] - 8);
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    float levels[kValues];
+    const Grid grid{-8, 7};
+    const Group group{x, v, kValues};
+    out.d = settle_half_scale(grid, group, fit_scale(grid, group, levels), levels);
+    uint8_t codes[kValues];
+    for (int j = 0; j < kValues; ++j) codes[j] = static_cast<uint8_t>(levels[j] + 8.0f);
+    pack_nibbles_32(codes, out.qs);
   }
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/quant_search.h"
 
 namespace smelt {
 
@@ -24,6 +25,18 @@ struct BlockFormat<DType::q4_1> {
     uint8_t codes[kValues];
     unpack_nibbles_32(block.qs, codes);
     for (int j = 0; j < kValues; ++j) out[j] = d * static_cast<float>(codes[j]) + m;
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    constexpr int kMaxCode = 15;
+    float levels[kValues];
+    const Group group{x, v, kValues};
+    const HalfAffine fit = settle_half_affine(kMaxCode, group, fit_affine(kMaxCode, false, group, levels), levels);
+    out.d = fit.d;
+    out.m = fit.m;
+    uint8_t codes[kValues];
+    for (int j = 0; j < kValues; ++j) codes[j] = static_cast<uint8_t>(levels[j]);
+    pack_nibbles_32(codes, out.qs);
   }
 };
 

@@ -9,6 +9,7 @@
 
 #include "tensor/blocks/block_format.h"
 #include "tensor/blocks/k_scales.h"
+#include "tensor/super_block.h"
 
 namespace smelt {
 
@@ -35,6 +36,19 @@ struct BlockFormat<DType::q4_k> {
       const uint8_t* bytes = block.qs + 32 * (g / 2);
       const int shift = 4 * (g % 2);
       for (int j = 0; j < 32; ++j) out[32 * g + j] = scale * static_cast<float>((bytes[j] >> shift) & 15) - offset;
+    }
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    AffineSuperBlock fit;
+    fit_affine_super_block({.group_size = 32, .max_scale = 63, .max_code = 15}, x, v, fit);
+    out = {};
+    out.d = fit.d;
+    out.dmin = fit.dmin;
+    pack_k_scales(fit.scales, fit.minima, out.scales);
+    for (int i = 0; i < kValues; ++i) {
+      const int code = static_cast<int>(fit.codes[i]);
+      out.qs[32 * (i / 64) + i % 32] |= static_cast<uint8_t>(code << (4 * (i / 32 % 2)));
     }
   }
 };

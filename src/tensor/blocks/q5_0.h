@@ -5,6 +5,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/quant_search.h"
 
 namespace smelt {
 
@@ -24,6 +25,17 @@ struct BlockFormat<DType::q5_0> {
     unpack_nibbles_32(block.qs, codes);
     unpack_fifth_bits_32(block.qh, codes);
     for (int j = 0; j < kValues; ++j) out[j] = d * static_cast<float>(codes[j] - 16);
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    float levels[kValues];
+    const Grid grid{-16, 15};
+    const Group group{x, v, kValues};
+    out.d = settle_half_scale(grid, group, fit_scale(grid, group, levels), levels);
+    uint8_t codes[kValues];
+    for (int j = 0; j < kValues; ++j) codes[j] = static_cast<uint8_t>(levels[j] + 16.0f);
+    pack_nibbles_32(codes, out.qs);
+    pack_fifth_bits_32(codes, out.qh);
   }
 };
 

@@ -9,6 +9,7 @@
 
 #include "tensor/blocks/block_format.h"
 #include "tensor/blocks/k_scales.h"
+#include "tensor/super_block.h"
 
 namespace smelt {
 
@@ -39,6 +40,20 @@ struct BlockFormat<DType::q5_k> {
         const int code = ((bytes[j] >> shift) & 15) | (((block.qh[j] >> g) & 1) << 4);
         out[32 * g + j] = scale * static_cast<float>(code) - offset;
       }
+    }
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    AffineSuperBlock fit;
+    fit_affine_super_block({.group_size = 32, .max_scale = 63, .max_code = 31}, x, v, fit);
+    out = {};
+    out.d = fit.d;
+    out.dmin = fit.dmin;
+    pack_k_scales(fit.scales, fit.minima, out.scales);
+    for (int i = 0; i < kValues; ++i) {
+      const int code = static_cast<int>(fit.codes[i]);
+      out.qs[32 * (i / 64) + i % 32] |= static_cast<uint8_t>((code & 15) << (4 * (i / 32 % 2)));
+      out.qh[i % 32] |= static_cast<uint8_t>((code >> 4) << (i / 32));
     }
   }
 };

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/super_block.h"
 
 namespace smelt {
 
@@ -34,6 +35,20 @@ struct BlockFormat<DType::q6_k> {
         const int code = ((low[j] >> low_shift) & 15) | (((high[j] >> (2 * k)) & 3) << 4);
         out[16 * g + j] = scale * static_cast<float>(code - 32);
       }
+    }
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    ScaledSuperBlock fit;
+    fit_scaled_super_block({.group_size = 16, .scales = {-128, 127}, .grid = {-32, 31}}, x, v, fit);
+    out = {};
+    out.d = fit.d;
+    for (int g = 0; g < 16; ++g) out.scales[g] = static_cast<int8_t>(fit.scales[g]);
+    for (int i = 0; i < kValues; ++i) {
+      const int code = static_cast<int>(fit.levels[i]) + 32;
+      const int k = i / 32 % 4;
+      out.ql[64 * (i / 128) + 32 * (k % 2) + i % 32] |= static_cast<uint8_t>((code & 15) << (4 * (k / 2)));
+      out.qh[32 * (i / 128) + i % 32] |= static_cast<uint8_t>((code >> 4) << (2 * k));
     }
   }
 };

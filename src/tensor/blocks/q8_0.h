@@ -5,6 +5,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/quant_search.h"
 
 namespace smelt {
 
@@ -20,6 +21,14 @@ struct BlockFormat<DType::q8_0> {
   static void decode(const Block& block, float* out) {
     const float d = f16_to_f32(block.d);
     for (int j = 0; j < kValues; ++j) out[j] = d * static_cast<float>(block.qs[j]);
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    float levels[kValues];
+    const Grid grid{-127, 127};
+    const Group group{x, v, kValues};
+    out.d = settle_half_scale(grid, group, fit_scale(grid, group, levels), levels);
+    for (int j = 0; j < kValues; ++j) out.qs[j] = static_cast<int8_t>(levels[j]);
   }
 };
 

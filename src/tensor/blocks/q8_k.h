@@ -8,6 +8,7 @@
 #pragma once
 
 #include "tensor/blocks/block_format.h"
+#include "tensor/quant_search.h"
 
 namespace smelt {
 
@@ -23,6 +24,18 @@ struct BlockFormat<DType::q8_k> {
 
   static void decode(const Block& block, float* out) {
     for (int j = 0; j < kValues; ++j) out[j] = block.d * static_cast<float>(block.qs[j]);
+  }
+
+  static void encode(const float* x, const float* v, Block& out) {
+    float levels[kValues];
+    out.d = fit_scale({-127, 127}, {x, v, kValues}, levels);
+    round_to_grid({-127, 127}, {x, v, kValues}, out.d, levels);
+    for (int j = 0; j < kValues; ++j) out.qs[j] = static_cast<int8_t>(levels[j]);
+    for (int g = 0; g < 16; ++g) {
+      int sum = 0;
+      for (int j = 0; j < 16; ++j) sum += out.qs[16 * g + j];
+      out.sums[g] = static_cast<int16_t>(sum);
+    }
   }
 };
 
