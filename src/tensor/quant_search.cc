@@ -75,30 +75,56 @@ float signed_max(const Group& group) {
   return best;
 }
 
-float gain(const RoundSums& sums) { return sums.qq > 0 ? sums.xq * (sums.xq / sums.qq) : 0; }
+float weighted_rms(const Group& group) {
+  float sum_v = 0;
+  float sum_vxx = 0;
+  for (int i = 0; i < group.n; ++i) {
+    sum_v += group.v[i];
+    sum_vxx += group.v[i] * group.x[i] * group.x[i];
+  }
+  return sum_v > 0 ? std::sqrt(sum_vxx / sum_v) : 0;
+}
 
-// Offsets, in steps of the grid, of where the largest value falls relative to the grid's edge. Above 0 it is clipped.
-constexpr std::array<float, 12> kAnchors = {-1.0f, -0.8f, -0.6f, -0.4f, -0.2f, 0.0f,
-                                            0.2f,  0.4f,  0.6f,  0.9f,  1.4f,  2.2f};
-constexpr std::array<float, 5> kFineAnchors = {-0.8f, -0.4f, 0.0f, 0.3f, 0.6f};  // for grids with 100 levels and more
+float gain(const RoundSums& sums) { return sums.qq > 0 ? sums.xq * (sums.xq / sums.qq) : 0; }
 
 struct Candidate {
   float d = 0;
   float gain = -1;
 };
 
-void try_edge(const Grid& grid, const Group& group, float largest, float edge, Candidate& best) {
+void try_scale(const Grid& grid, const Group& group, float d, Candidate& best) {
   float levels[kMaxGroup];
-  const bool fine = grid.max - grid.min > 100 && !grid.non_linear;
-  const float* anchors = fine ? kFineAnchors.data() : kAnchors.data();
-  const size_t n_anchors = fine ? kFineAnchors.size() : kAnchors.size();
-  // The step between the two outermost levels; towards the same side as the edge.
+  const RoundSums sums = round_to_grid(grid, group, d, levels);
+  if (gain(sums) > best.gain) best = {sums.qq > 0 ? sums.xq / sums.qq : 0, gain(sums)};
+}
+
+// Starting scales put the largest value this many steps of the grid beyond the edge: above 0 it is clipped.
+struct Anchors {
+  float first;
+  float last;
+  float step;
+};
+
+Anchors anchors_of(const Grid& grid) {
+  const int n_levels = grid.max - grid.min;
+  if (!grid.non_linear && n_levels > 200) return {-0.8f, 0.8f, 0.4f};  // 8 bits: little to gain
+  if (!grid.non_linear && n_levels < 40) return {-1.0f, 2.0f, 0.15f};
+  return {-1.6f, 1.6f, 0.1f};
+}
+
+// edge: the outermost level of one side.
+void try_edge(const Grid& grid, const Group& group, float largest, float edge, Candidate& best) {
+  // The distance of the two outermost levels, away from zero.
   const float step = (grid.non_linear ? 22.0f : 1.0f) * (edge < 0 ? -1.0f : 1.0f);
-  for (size_t i = 0; i < n_anchors; ++i) {
-    const float reach = edge + anchors[i] * step;
-    if (reach * edge <= 0) continue;
-    const RoundSums sums = round_to_grid(grid, group, largest / reach, levels);
-    if (gain(sums) > best.gain) best = {sums.qq > 0 ? sums.xq / sums.qq : 0, gain(sums)};
+  const Anchors anchors = anchors_of(grid);
+  for (float beyond = anchors.first; beyond <= anchors.last; beyond += anchors.step) {
+    const float reach = edge + beyond * step;
+    if (reach * edge > 0) try_scale(grid, group, largest / reach, best);
+  }
+  // Where the largest value stands far from the bulk of the weight, clip it.
+  const float typical = weighted_rms(group);
+  for (float multiple = 1.5f; multiple < 3.6f && multiple * typical < 0.8f * std::abs(largest); multiple += 0.5f) {
+    try_scale(grid, group, multiple * typical / std::copysign(edge, edge * largest), best);
   }
 }
 
@@ -255,6 +281,12 @@ class AffineSearch {
     for (float extra = -1.0f; range > 0 && extra < 1.05f; extra += 0.1f) {
       const float steps = static_cast<float>(max_code_) + extra;
       if (steps > 0.5f) refine({range / steps, bottom}, codes, 2);
+    }
+    // Where single values stand far from the bulk of the weight, clip them. (The weighted mean is zero here.)
+    const float typical = weighted_rms(shifted_);
+    for (float multiple = 1.0f; multiple < 3.1f && 2 * multiple * typical < 0.8f * range; multiple += 0.5f) {
+      const float start = std::min(std::max(-multiple * typical, bottom), max_offset_);
+      refine({(multiple * typical - start) / static_cast<float>(max_code_), start}, codes, 2);
     }
     if (range > 0) refine(best_, codes, kMaxRefits);
     return {best_.d, best_.m + mean_};
