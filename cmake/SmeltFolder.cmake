@@ -1,5 +1,10 @@
 # smelt_folder(name DEPS …): one static library per source folder from its *.cc, one test program from its *_test.cc, one
 # benchmark from its *_bench.cc and one fuzz target for each *_fuzz.cc. New files are picked up without touching CMake.
+# With tests, each fuzz target is also linked without libFuzzer and replays its committed inputs (tests/corpora/TARGET).
+
+if(SMELT_FUZZ)
+  add_custom_target(fuzzers)
+endif()
 
 add_library(smelt_options INTERFACE)
 target_include_directories(smelt_options INTERFACE
@@ -67,6 +72,20 @@ function(smelt_folder name)
       add_executable(${target} ${fuzzer})
       target_link_libraries(${target} PRIVATE smelt_${name})
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${target})
+    endforeach()
+  endif()
+  if(SMELT_TESTS)
+    set(fuzzers ${all_sources})
+    list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+    foreach(fuzzer ${fuzzers})
+      get_filename_component(target ${fuzzer} NAME_WE)
+      file(GLOB inputs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/corpora/${target}/*)
+      if(inputs)
+        add_executable(${target}_replay ${fuzzer} ${CMAKE_SOURCE_DIR}/tests/tools/fuzz_replay.cc)
+        target_link_libraries(${target}_replay PRIVATE smelt_${name})
+        add_test(NAME ${target}_replay COMMAND ${target}_replay ${CMAKE_SOURCE_DIR}/tests/corpora/${target})
+      endif()
     endforeach()
   endif()
 endfunction()

@@ -104,6 +104,20 @@ TEST(FitScale, IgnoresAnOutlierWithoutImportance) {
   EXPECT_LT(std::abs(d), 0.2f);
 }
 
+double best_error_on_grid(int max_code, const Case& c) {
+  std::vector<float> codes(c.x.size());
+  double best = std::numeric_limits<double>::infinity();
+  const auto [low, high] = std::minmax_element(c.x.begin(), c.x.end());
+  const float range = *high - std::min(*low, 0.0f);
+  for (float d = 0.4f; d < 1.15f; d += 0.01f) {
+    for (float m = 0.0f; m < 1.2f; m += 0.01f) {
+      const AffineFit trial{d * range / static_cast<float>(max_code), m * std::min(*low, 0.0f)};
+      best = std::min<double>(best, round_affine(max_code, c.group(), trial, codes.data()).error);
+    }
+  }
+  return best;
+}
+
 TEST(FitAffine, IsCloseToAFineGrid) {
   for (const int max_code : {3, 15}) {
     double found = 0;
@@ -115,16 +129,7 @@ TEST(FitAffine, IsCloseToAFineGrid) {
       EXPECT_LE(fit.m, 1e-6f);
       EXPECT_GE(fit.d, 0.0f);
       found += round_affine(max_code, c.group(), fit, codes.data()).error;
-      double best = std::numeric_limits<double>::infinity();
-      const auto [low, high] = std::minmax_element(c.x.begin(), c.x.end());
-      const float range = *high - std::min(*low, 0.0f);
-      for (float d = 0.4f; d < 1.15f; d += 0.01f) {
-        for (float m = 0.0f; m < 1.2f; m += 0.01f) {
-          const AffineFit trial{d * range / static_cast<float>(max_code), m * std::min(*low, 0.0f)};
-          best = std::min<double>(best, round_affine(max_code, c.group(), trial, codes.data()).error);
-        }
-      }
-      optimum += best;
+      optimum += best_error_on_grid(max_code, c);
     }
     EXPECT_LT(found, optimum * 1.03) << max_code;
   }
