@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/isa.h"
+
 namespace smelt {
 
 enum class RopeLayout {
@@ -15,6 +17,6 @@ void rope_angles_into(const float* inv_freq, int64_t n_rope, int64_t position, f
 
 // Rotates in place the first n_rope of the d_head values of each of n_heads heads at x[n_heads][d_head].
 void rope_in_place(float* x, int64_t n_heads, int64_t d_head, int64_t n_rope, RopeLayout layout, const float* cos,
-                   const float* sin);
+                   const float* sin, Isa isa = chosen_isa());
 
 }  // namespace smelt

@@ -1,0 +1,14 @@
+// Attention steps with AVX2, FMA and F16C. The code is in attention_vec.h; this file gives it its registers and flags.
+#if defined(__x86_64__)
+
+#include "kernels/attention/attention_vec.h"
+#include "kernels/vec_x86_avx2.h"
+
+namespace smelt {
+
+using Ops = Attention<Avx2>;
+extern const AttentionKernel attention_avx2 = {Isa::avx2, Ops::scores, Ops::mix, Ops::store_f16};
+
+}  // namespace smelt
+
+#endif

@@ -1,0 +1,102 @@
+// Splits a matmul into tiles of weight rows, spread over threads. Quantized rows are decoded once into the thread's
+// scratch and used for all tokens; f32 is used in place, and f16 and bf16 too when there are few tokens.
+#include "kernels/matmul/matmul.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/check.h"
+#include "kernels/matmul/kernel.h"
+
+namespace smelt {
+namespace {
+
+constexpr const MatmulKernel* kKernels[] = {
+#define SMELT_KERNEL(isa) &matmul_##isa,
+#include "kernels/matmul/kernels.inc"
+#undef SMELT_KERNEL
+};
+
+constexpr int64_t kTileFloats = 65536;  // a decoded tile of 256 KiB stays in a second-level cache
+constexpr int64_t kMinTileRows = 8;
+constexpr int64_t kMaxTileRows = 64;
+constexpr int64_t kDirectTokens = 4;   // up to here, converting 16-bit weights anew for each group of tokens is cheaper
+constexpr int64_t kMinWork = 1 << 16;  // multiplications worth handing to another thread
+
+int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+bool is_direct(DType dtype, int64_t m) {
+  return dtype == DType::f32 || ((dtype == DType::f16 || dtype == DType::bf16) && m <= kDirectTokens);
+}
+
+struct Job {
+  const MatmulArgs& args;
+  const MatmulKernel& kernel;
+  DecodeRow decode;  // null: direct
+  float* scratch;
+  int64_t scratch_stride;
+  int64_t tile_rows;
+
+  void run_tile(int64_t first_row, int thread) const {
+    const TensorView& w = args.w;
+    const int64_t k = w.columns();
+    const int64_t rows = std::min(tile_rows, w.rows() - first_row);
+    MatmulTile tile{.x = args.x,
+                    .m = args.m,
+                    .k = k,
+                    .w = w.row(first_row),
+                    .w_row_bytes = static_cast<int64_t>(w.row_size()),
+                    .type = w.dtype,
+                    .rows = rows,
+                    .bias = args.bias == nullptr ? nullptr : args.bias + first_row,
+                    .out = args.out + first_row,
+                    .out_stride = w.rows()};
+    if (decode != nullptr) {
+      float* decoded = scratch + thread * scratch_stride;
+      for (int64_t r = 0; r < rows; ++r) decode(tile.w + r * tile.w_row_bytes, decoded + r * k, k);
+      tile.w = reinterpret_cast<const std::byte*>(decoded);
+      tile.w_row_bytes = k * static_cast<int64_t>(sizeof(float));
+      tile.type = DType::f32;
+    }
+    kernel.tile(tile);
+  }
+};
+
+int64_t choose_tile_rows(int64_t n, int64_t k, int64_t m, int n_threads) {
+  if (m == 1) return kMinTileRows;
+  const int64_t fit = kTileFloats / k / kMinTileRows * kMinTileRows;
+  const int64_t share = round_up(n / (4 * n_threads) + 1, kMinTileRows);  // keeps all threads busy on small matrices
+  return std::clamp(std::min(fit, share), kMinTileRows, kMaxTileRows);
+}
+
+}  // namespace
+
+DecodeRow find_row_decoder(DType dtype, Isa isa) {
+  const DecodeRow fast = find_kernel<MatmulKernel>(kKernels, isa).find_decoder(dtype);
+  return fast != nullptr ? fast : dtype_info(dtype).decode;
+}
+
+void matmul_into(const MatmulArgs& args, float* scratch, ThreadPool& threads, Isa isa) {
+  const int64_t n = args.w.rows();
+  const int64_t k = args.w.columns();
+  if (args.m == 0 || n == 0) return;
+  SMELT_CHECK(k > 0);
+  const Job job{.args = args,
+                .kernel = find_kernel<MatmulKernel>(kKernels, isa),
+                .decode = is_direct(args.w.dtype, args.m) ? nullptr : find_row_decoder(args.w.dtype, isa),
+                .scratch = scratch,
+                .scratch_stride = matmul_scratch_floats(k, 1),
+                .tile_rows = choose_tile_rows(n, k, args.m, threads.size())};
+  const auto run = [&job](int64_t begin, int64_t end, int thread) {
+    for (int64_t t = begin; t < end; ++t) job.run_tile(t * job.tile_rows, thread);
+  };
+  const int64_t tiles = (n + job.tile_rows - 1) / job.tile_rows;
+  const int64_t grain = kMinWork / (job.tile_rows * k * args.m) + 1;
+  threads.parallel_for(tiles, grain, std::cref(run));
+}
+
+int64_t matmul_scratch_floats(int64_t k_max, int n_threads) {
+  return n_threads * std::max(kTileFloats, kMinTileRows * k_max);
+}
+
+}  // namespace smelt
