@@ -1,5 +1,5 @@
-// A checkpoint seen in GGUF's terms, whatever it was read from: GGUF metadata (tokenizer included) and tensors under GGUF's
-// names with rows in GGUF's order. What quantize and convert write. And the way back, to a Hugging Face folder.
+// A checkpoint seen in GGUF's terms, whatever it was read from: GGUF metadata (tokenizer included) and tensors under
+// GGUF's names with rows in GGUF's order. What quantize and convert write. And the way back, to a Hugging Face folder.
 // Hugging Face stores q/k rows for half-split RoPE, GGUF's llama family for interleaved: `row_order` undoes that.
 #pragma once
 
@@ -27,15 +27,16 @@ struct CanonicalTensor {
 struct CanonicalModel {
   std::shared_ptr<const Checkpoint> checkpoint;  // keeps the views alive
   ModelConfig config;
-  Metadata metadata;                    // target dialect; for GGUF without general.file_type
-  std::vector<CanonicalTensor> tensors; // in writing order
-  std::vector<Attachment> attachments;  // Hugging Face target: tokenizer.json, LICENSE, …
+  Metadata metadata;                     // target dialect; for GGUF without general.file_type
+  std::vector<CanonicalTensor> tensors;  // in writing order
+  std::vector<Attachment> attachments;   // Hugging Face target: tokenizer.json, LICENSE, …
 };
 
-// From a GGUF: everything as it is, unknown keys and tensors included. From others: translated; the licence text and the
-// model's name, BOS/EOS ids, chat template and rope settings are kept.
+// From a GGUF: everything as it is, unknown keys and tensors included. From others: translated; the licence text and
+// the model's name, BOS/EOS ids, chat template and rope settings are kept.
 Result<CanonicalModel> to_gguf_terms(std::shared_ptr<const Checkpoint> checkpoint);
-// Metadata is that of config.json; GGUF keys without a counterpart go to the attachment "smelt_metadata.json" and come back.
+// Metadata is that of config.json; GGUF keys without a counterpart go to the attachment "smelt_metadata.json" and come
+// back.
 Result<CanonicalModel> to_hugging_face_terms(std::shared_ptr<const Checkpoint> checkpoint);
 
 }  // namespace smelt

@@ -18,12 +18,12 @@ namespace smelt {
 
 // One pass over m new tokens of one sequence. All memory belongs to the caller (a runtime Session).
 struct ForwardArgs {
-  std::span<const TokenId> tokens;   // m, every id in [0, n_vocab)
-  int64_t position = 0;              // tokens already in the cache
-  std::span<KvLayer> kv;             // n_layers; each has room for position + m rows
-  float* workspace = nullptr;        // workspace_floats(m_max, capacity, threads)
-  float* logits = nullptr;           // [n_logits][n_vocab]: for the last n_logits of the m tokens
-  int64_t n_logits = 1;              // 0 … m
+  std::span<const TokenId> tokens;  // m, every id in [0, n_vocab)
+  int64_t position = 0;             // tokens already in the cache
+  std::span<KvLayer> kv;            // n_layers; each has room for position + m rows
+  float* workspace = nullptr;       // workspace_floats(m_max, capacity, threads)
+  float* logits = nullptr;          // [n_logits][n_vocab]: for the last n_logits of the m tokens
+  int64_t n_logits = 1;             // 0 … m
 };
 
 class Model {
@@ -50,8 +50,8 @@ class Model {
 // The configuration alone, without needing tensors to be there (for inspect).
 Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint);
 
-// The vocabulary from wherever the checkpoint keeps it (GGUF keys, tokenizer.json, tokenizer.model, tokenizer.bin), with
-// special ids and end tokens of tokenizer_config.json / generation_config.json / config.json taken into account.
+// The vocabulary from wherever the checkpoint keeps it (GGUF keys, tokenizer.json, tokenizer.model, tokenizer.bin),
+// with special ids and end tokens of tokenizer_config.json / generation_config.json / config.json taken into account.
 Result<Vocab> load_vocab(const Checkpoint& checkpoint);
 // load_vocab + make_tokenizer, with the vocabulary's size checked against the embedding's rows.
 Result<std::shared_ptr<const Tokenizer>> load_tokenizer(const Checkpoint& checkpoint);

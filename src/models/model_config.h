@@ -18,9 +18,9 @@ struct ModelConfig {
   float rms_norm_eps = 1e-5F;
   bool tied_head = false;
   RopeLayout rope_layout = RopeLayout::interleaved;
-  int64_t n_rope = 0;               // rotated values per head
+  int64_t n_rope = 0;  // rotated values per head
   float rope_base = 10000.0F;
-  std::vector<float> inv_freq;      // [n_rope/2], scaling already applied
+  std::vector<float> inv_freq;  // [n_rope/2], scaling already applied
 };
 
 }  // namespace smelt

@@ -1,0 +1,465 @@
+// The Llama family: pre-norm decoder layers of grouped-query attention with rotary positions and a SwiGLU feed-forward
+// (Touvron et al., arXiv 2302.13971, 2307.09288; Grattafiori et al., arXiv 2407.21783). Also Mistral without a sliding
+// window, which has the same form. Three parts: configuration, weights, forward.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "kernels/kernels.h"
+#include "models/config_reader.h"
+#include "models/family.h"
+#include "models/rope_config.h"
+#include "models/weight_binder.h"
+
+namespace smelt {
+
+extern const ModelFamily llama_family;
+
+namespace {
+
+// ---------------------------------------------------------------------------------------------------- configuration
+
+// Keys of the two dialects for the same thing.
+struct Keys {
+  const char *n_layers, *d_model, *d_ff, *n_heads, *n_kv_heads, *d_head, *n_ctx, *n_vocab, *eps;
+};
+constexpr Keys kGgufKeys = {"llama.block_count",
+                            "llama.embedding_length",
+                            "llama.feed_forward_length",
+                            "llama.attention.head_count",
+                            "llama.attention.head_count_kv",
+                            "llama.attention.key_length",
+                            "llama.context_length",
+                            "llama.vocab_size",
+                            "llama.attention.layer_norm_rms_epsilon"};
+constexpr Keys kHfKeys = {"num_hidden_layers",       "hidden_size",         "intermediate_size",
+                          "num_attention_heads",     "num_key_value_heads", "head_dim",
+                          "max_position_embeddings", "vocab_size",          "rms_norm_eps"};
+
+Status read_heads(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
+  SMELT_ASSIGN(c.n_heads, read_count(metadata, keys.n_heads, {1, kMaxHeads}));
+  SMELT_ASSIGN(const auto n_kv_heads, find_count(metadata, keys.n_kv_heads, {1, kMaxHeads}));
+  c.n_kv_heads = n_kv_heads.value_or(c.n_heads);
+  if (c.n_heads % c.n_kv_heads != 0) {
+    return bad_count(keys.n_kv_heads, c.n_kv_heads,
+                     fmt::format("wanted a divisor of {} = {}", keys.n_heads, c.n_heads));
+  }
+  SMELT_ASSIGN(const auto d_head, find_count(metadata, keys.d_head, {2, kMaxHeadDim}));
+  if (!d_head && c.d_model % c.n_heads != 0) {
+    return bad_count(keys.n_heads, c.n_heads, fmt::format("wanted a divisor of {} = {}", keys.d_model, c.d_model));
+  }
+  c.d_head = d_head.value_or(c.d_model / c.n_heads);
+  if (c.d_head % 2 != 0 || c.d_head == 0 || c.d_head > kMaxHeadDim) {
+    return bad_count(d_head ? keys.d_head : keys.n_heads, d_head ? c.d_head : c.n_heads,
+                     fmt::format("which makes heads of {} values, allowed even numbers 2 … {}", c.d_head, kMaxHeadDim));
+  }
+  return {};
+}
+
+Status read_sizes(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
+  SMELT_ASSIGN(c.n_layers, read_count(metadata, keys.n_layers, {1, kMaxLayers}));
+  SMELT_ASSIGN(c.d_model, read_count(metadata, keys.d_model, {1, kMaxModelDim}));
+  SMELT_ASSIGN(c.d_ff, read_count(metadata, keys.d_ff, {1, kMaxFeedForward}));
+  SMELT_ASSIGN(c.n_ctx_train, read_count(metadata, keys.n_ctx, {1, kMaxContext}));
+  SMELT_ASSIGN(c.rms_norm_eps, read_float_or(metadata, keys.eps, 0, 1, 1e-6F));
+  return read_heads(metadata, keys, c);
+}
+
+Status read_rotated_dims(const Metadata& metadata, const std::string& key, ModelConfig& c) {
+  SMELT_ASSIGN(const auto n_rope, find_count(metadata, key, {2, kMaxHeadDim}));
+  c.n_rope = n_rope.value_or(c.d_head);
+  if (c.n_rope % 2 == 0 && c.n_rope <= c.d_head) return {};
+  return bad_count(key, c.n_rope, fmt::format("allowed even numbers 2 … {} (the size of a head)", c.d_head));
+}
+
+// The embedding has the last word on the vocabulary's size; keys that say otherwise are wrong.
+Status read_vocab_size(const Checkpoint& checkpoint, const Keys& keys, const char* embedding_name, ModelConfig& c) {
+  const Metadata& metadata = checkpoint.metadata();
+  const TensorEntry* embedding = checkpoint.find_tensor(embedding_name);
+  SMELT_ASSIGN(const auto stated, find_count(metadata, keys.n_vocab, {1, kMaxVocab}));
+  const int64_t rows = embedding == nullptr ? 0 : embedding->view.rows();
+  if (stated && embedding != nullptr && *stated != rows) {
+    return bad_count(keys.n_vocab, *stated, fmt::format("but tensor '{}' has {} rows", embedding_name, rows));
+  }
+  SMELT_ASSIGN(const std::vector<std::string>* tokens, metadata.find_strings("tokenizer.ggml.tokens"));
+  const auto n_tokens = static_cast<int64_t>(tokens == nullptr ? 0 : tokens->size());
+  c.n_vocab = stated.value_or(rows > 0 ? rows : n_tokens);
+  if (c.n_vocab < 1 || c.n_vocab > kMaxVocab) {
+    return bad_count(keys.n_vocab, c.n_vocab, fmt::format("allowed 1 … {}", kMaxVocab));
+  }
+  if (n_tokens == 0 || n_tokens == c.n_vocab) return {};
+  return input_error(
+      fmt::format("key 'tokenizer.ggml.tokens' has {} tokens, but the model has {}", n_tokens, c.n_vocab));
+}
+
+Status refuse_gguf_variants(const Metadata& metadata, const ModelConfig& c) {
+  SMELT_ASSIGN(const auto n_experts, find_count(metadata, "llama.expert_count", {0, kMaxVocab}));
+  if (n_experts.value_or(0) > 0) {
+    return bad_count("llama.expert_count", *n_experts, "mixtures of experts are not supported");
+  }
+  const char* value_key = "llama.attention.value_length";
+  SMELT_ASSIGN(const auto d_value, find_count(metadata, value_key, {1, kMaxHeadDim}));
+  if (d_value.value_or(c.d_head) == c.d_head) return {};
+  return bad_count(value_key, *d_value, fmt::format("wanted the key length {}", c.d_head));
+}
+
+Status refuse_hf_variants(const Metadata& metadata, const ModelConfig& c) {
+  SMELT_TRY(require_string(metadata, "hidden_act", "silu"));
+  for (const auto& [key, value] : metadata.entries()) {
+    if (!key.starts_with("quantization_config")) continue;
+    SMELT_ASSIGN(const auto method, metadata.find_string("quantization_config.quant_method"));
+    return bad_value("quantization_config.quant_method", fmt::format("'{}'", escape_for_display(method.value_or("?"))),
+                     "weights quantized by other tools are not supported; start from the original model");
+  }
+  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
+  if (window.value_or(c.n_ctx_train) >= c.n_ctx_train) return {};
+  return bad_count(
+      "sliding_window", *window,
+      fmt::format("sliding windows shorter than max_position_embeddings = {} are not supported", c.n_ctx_train));
+}
+
+Result<ModelConfig> parse_gguf_config(const Checkpoint& checkpoint, ModelConfig c) {
+  const Metadata& metadata = checkpoint.metadata();
+  SMELT_ASSIGN(const auto name, metadata.find_string("general.name"));
+  c.name = name.value_or("");
+  SMELT_TRY(read_sizes(metadata, kGgufKeys, c));
+  SMELT_TRY(read_vocab_size(checkpoint, kGgufKeys, "token_embd.weight", c));
+  SMELT_TRY(refuse_gguf_variants(metadata, c));
+  SMELT_TRY(read_rotated_dims(metadata, "llama.rope.dimension_count", c));
+  SMELT_ASSIGN(const RopeConfig rope, parse_gguf_rope(metadata, "llama"));
+  SMELT_ASSIGN(const auto factors, find_rope_factors(checkpoint, c.n_rope));
+  c.tied_head = checkpoint.find_tensor("output.weight") == nullptr;
+  c.rope_layout = RopeLayout::interleaved;
+  c.rope_base = rope.base;
+  c.inv_freq = make_inv_freq(rope, c.n_rope);
+  for (size_t i = 0; factors && i < c.inv_freq.size(); ++i) c.inv_freq[i] /= (*factors)[i];
+  return c;
+}
+
+Result<ModelConfig> parse_hf_config(const Checkpoint& checkpoint, ModelConfig c) {
+  const Metadata& metadata = checkpoint.metadata();
+  SMELT_ASSIGN(const auto name, metadata.find_string("_name_or_path"));
+  c.name = name.value_or("");
+  SMELT_TRY(read_sizes(metadata, kHfKeys, c));
+  SMELT_TRY(read_vocab_size(checkpoint, kHfKeys, "model.embed_tokens.weight", c));
+  SMELT_TRY(refuse_hf_variants(metadata, c));
+  c.n_rope = c.d_head;
+  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(metadata));
+  SMELT_ASSIGN(const auto tied, metadata.find_bool("tie_word_embeddings"));
+  c.tied_head = tied.value_or(false);
+  c.rope_layout = RopeLayout::half_split;
+  c.rope_base = rope.base;
+  c.inv_freq = make_inv_freq(rope, c.n_rope);
+  return c;
+}
+
+Result<ModelConfig> parse_config(const Checkpoint& checkpoint) {
+  ModelConfig c;
+  c.family = "llama";
+  const bool is_gguf = checkpoint.dialect() == Dialect::gguf;
+  if (is_gguf) {
+    c.architecture = "llama";
+    return parse_gguf_config(checkpoint, std::move(c));
+  }
+  SMELT_ASSIGN(const std::vector<std::string>* names, checkpoint.metadata().find_strings("architectures"));
+  c.architecture = names == nullptr || names->empty() ? "" : names->front();
+  return parse_hf_config(checkpoint, std::move(c));
+}
+
+// ---------------------------------------------------------------------------------------------------------- weights
+
+struct LayerWeights {
+  std::vector<float> attn_norm, ffn_norm;
+  TensorView q, k, v, o, gate, up, down;
+  std::vector<float> q_bias, k_bias, v_bias, o_bias, gate_bias, up_bias, down_bias;  // empty where the model has none
+};
+
+struct LlamaWeights {
+  TensorView embedding, head;
+  std::vector<float> output_norm;
+  std::vector<LayerWeights> layers;
+};
+
+constexpr TensorName kTensorNames[] = {
+    {"token_embd.weight", "model.embed_tokens.weight"},
+    {"output_norm.weight", "model.norm.weight"},
+    {"output.weight", "lm_head.weight"},
+    {"blk.{}.attn_norm.weight", "model.layers.{}.input_layernorm.weight"},
+    {"blk.{}.attn_q.weight", "model.layers.{}.self_attn.q_proj.weight", RowOrder::query_heads},
+    {"blk.{}.attn_q.bias", "model.layers.{}.self_attn.q_proj.bias", RowOrder::query_heads},
+    {"blk.{}.attn_k.weight", "model.layers.{}.self_attn.k_proj.weight", RowOrder::key_heads},
+    {"blk.{}.attn_k.bias", "model.layers.{}.self_attn.k_proj.bias", RowOrder::key_heads},
+    {"blk.{}.attn_v.weight", "model.layers.{}.self_attn.v_proj.weight"},
+    {"blk.{}.attn_v.bias", "model.layers.{}.self_attn.v_proj.bias"},
+    {"blk.{}.attn_output.weight", "model.layers.{}.self_attn.o_proj.weight"},
+    {"blk.{}.attn_output.bias", "model.layers.{}.self_attn.o_proj.bias"},
+    {"blk.{}.ffn_norm.weight", "model.layers.{}.post_attention_layernorm.weight"},
+    {"blk.{}.ffn_gate.weight", "model.layers.{}.mlp.gate_proj.weight"},
+    {"blk.{}.ffn_gate.bias", "model.layers.{}.mlp.gate_proj.bias"},
+    {"blk.{}.ffn_up.weight", "model.layers.{}.mlp.up_proj.weight"},
+    {"blk.{}.ffn_up.bias", "model.layers.{}.mlp.up_proj.bias"},
+    {"blk.{}.ffn_down.weight", "model.layers.{}.mlp.down_proj.weight"},
+    {"blk.{}.ffn_down.bias", "model.layers.{}.mlp.down_proj.bias"},
+};
+
+struct BiasPresence {
+  Presence attention, feed_forward;
+};
+
+Status bind_layer(const WeightBinder& binder, const ModelConfig& c, BiasPresence bias, int64_t l, LayerWeights& w) {
+  const int64_t d_q = c.n_heads * c.d_head;
+  const int64_t d_kv = c.n_kv_heads * c.d_head;
+  const struct {
+    const char* name;
+    Shape shape;  // {outputs, inputs}
+    TensorView& field;
+  } matrices[] = {
+      {"blk.{}.attn_q.weight", {d_q, c.d_model}, w.q},         {"blk.{}.attn_k.weight", {d_kv, c.d_model}, w.k},
+      {"blk.{}.attn_v.weight", {d_kv, c.d_model}, w.v},        {"blk.{}.attn_output.weight", {c.d_model, d_q}, w.o},
+      {"blk.{}.ffn_gate.weight", {c.d_ff, c.d_model}, w.gate}, {"blk.{}.ffn_up.weight", {c.d_ff, c.d_model}, w.up},
+      {"blk.{}.ffn_down.weight", {c.d_model, c.d_ff}, w.down},
+  };
+  const struct {
+    const char* name;
+    int64_t n;
+    std::vector<float>& field;
+    Presence presence;
+  } vectors[] = {
+      {"blk.{}.attn_norm.weight", c.d_model, w.attn_norm, Presence::required},
+      {"blk.{}.ffn_norm.weight", c.d_model, w.ffn_norm, Presence::required},
+      {"blk.{}.attn_q.bias", d_q, w.q_bias, bias.attention},
+      {"blk.{}.attn_k.bias", d_kv, w.k_bias, bias.attention},
+      {"blk.{}.attn_v.bias", d_kv, w.v_bias, bias.attention},
+      {"blk.{}.attn_output.bias", c.d_model, w.o_bias, bias.attention},
+      {"blk.{}.ffn_gate.bias", c.d_ff, w.gate_bias, bias.feed_forward},
+      {"blk.{}.ffn_up.bias", c.d_ff, w.up_bias, bias.feed_forward},
+      {"blk.{}.ffn_down.bias", c.d_model, w.down_bias, bias.feed_forward},
+  };
+  for (const auto& [name, shape, field] : matrices) SMELT_TRY(binder.bind(name, l, shape, field));
+  for (const auto& [name, n, field, presence] : vectors) SMELT_TRY(binder.bind(name, l, n, field, presence));
+  return {};
+}
+
+// Hugging Face says in config.json whether there are biases; GGUF shows it by the tensors.
+Result<Presence> bias_presence(const Metadata& metadata, const char* key) {
+  SMELT_ASSIGN(const auto flag, metadata.find_bool(key));
+  return flag.value_or(false) ? Presence::required : Presence::optional;
+}
+
+Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfig& c) {
+  const WeightBinder binder(checkpoint, llama_family);
+  const bool is_gguf = checkpoint.dialect() == Dialect::gguf;
+  SMELT_TRY(binder.check_layers(c.n_layers, is_gguf ? kGgufKeys.n_layers : kHfKeys.n_layers));
+  SMELT_ASSIGN(const Presence attention_bias, bias_presence(checkpoint.metadata(), "attention_bias"));
+  SMELT_ASSIGN(const Presence mlp_bias, bias_presence(checkpoint.metadata(), "mlp_bias"));
+  LlamaWeights w;
+  SMELT_TRY(binder.bind("token_embd.weight", -1, {c.n_vocab, c.d_model}, w.embedding));
+  SMELT_TRY(binder.bind("output_norm.weight", -1, c.d_model, w.output_norm));
+  w.head = w.embedding;
+  if (!c.tied_head) SMELT_TRY(binder.bind("output.weight", -1, {c.n_vocab, c.d_model}, w.head));
+  w.layers.resize(static_cast<size_t>(c.n_layers));
+  for (int64_t l = 0; l < c.n_layers; ++l) {
+    SMELT_TRY(bind_layer(binder, c, {attention_bias, mlp_bias}, l, w.layers[static_cast<size_t>(l)]));
+  }
+  return w;
+}
+
+// ---------------------------------------------------------------------------------------------------------- forward
+
+// The parts of the caller's workspace, laid out one after another for m tokens.
+struct Workspace {
+  float *x, *h, *q, *k, *v, *mixed, *gate, *up, *cos, *sin, *matmul, *scores;
+  int64_t floats;
+};
+
+Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t capacity, int n_threads) {
+  int64_t used = 0;
+  const auto take = [&](int64_t n) {
+    float* at = base == nullptr ? nullptr : base + used;
+    used += (n + 15) / 16 * 16;  // parts start on cache lines of their own
+    return at;
+  };
+  const int64_t d_q = c.n_heads * c.d_head;
+  const int64_t d_kv = c.n_kv_heads * c.d_head;
+  Workspace w{};
+  w.x = take(m * c.d_model);
+  w.h = take(m * c.d_model);
+  w.q = take(m * d_q);
+  w.k = take(m * d_kv);
+  w.v = take(m * d_kv);
+  w.mixed = take(m * d_q);
+  w.gate = take(m * c.d_ff);
+  w.up = take(m * c.d_ff);
+  w.cos = take(m * c.n_rope / 2);
+  w.sin = take(m * c.n_rope / 2);
+  w.matmul = take(matmul_scratch_floats(std::max({c.d_model, d_q, c.d_ff}), n_threads));
+  w.scores = take(attention_scratch_floats(capacity, c.d_head, n_threads));
+  w.floats = used;
+  return w;
+}
+
+constexpr int64_t kMinRowWork = 1 << 14;  // values worth handing to another thread
+
+class Llama final : public Model {
+ public:
+  Llama(ModelConfig config, std::shared_ptr<const Checkpoint> checkpoint, LlamaWeights weights)
+      : Model(std::move(config), std::move(checkpoint)), weights_(std::move(weights)) {}
+
+  void forward(const ForwardArgs& args, ThreadPool& threads) const override;
+  int64_t workspace_floats(int64_t m_max, int64_t capacity, int n_threads) const override {
+    return plan_workspace(config_, nullptr, m_max, capacity, n_threads).floats;
+  }
+
+ private:
+  // One forward pass: what every step needs.
+  struct Pass {
+    const Llama& model;
+    const ForwardArgs& args;
+    ThreadPool& threads;
+    int64_t m;
+    Workspace w;
+
+    void embed() const;
+    void norm(const float* x, const std::vector<float>& weight, int64_t rows, float* out) const;
+    void matmul(const float* x, int64_t rows, const TensorView& weight, const std::vector<float>& bias,
+                float* out) const;
+    void rotate(float* x, int64_t n_heads) const;
+    void attend(KvLayer kv) const;
+    void swiglu() const;
+  };
+
+  LlamaWeights weights_;
+};
+
+void Llama::forward(const ForwardArgs& args, ThreadPool& threads) const {
+  const ModelConfig& c = config_;
+  const auto m = static_cast<int64_t>(args.tokens.size());
+  const Workspace w = plan_workspace(c, args.workspace, m, args.position + m, threads.size());
+  const Pass pass{*this, args, threads, m, w};
+  pass.embed();  // x [m][d_model]; cos, sin [m][n_rope/2]
+  for (size_t l = 0; l < weights_.layers.size(); ++l) {
+    const LayerWeights& layer = weights_.layers[l];
+    pass.norm(w.x, layer.attn_norm, m, w.h);          // h [m][d_model]
+    pass.matmul(w.h, m, layer.q, layer.q_bias, w.q);  // q [m][n_heads][d_head]
+    pass.matmul(w.h, m, layer.k, layer.k_bias, w.k);  // k [m][n_kv_heads][d_head]
+    pass.matmul(w.h, m, layer.v, layer.v_bias, w.v);  // v [m][n_kv_heads][d_head]
+    pass.rotate(w.q, c.n_heads);
+    pass.rotate(w.k, c.n_kv_heads);
+    pass.attend(args.kv[l]);                              // mixed [m][n_heads][d_head]
+    pass.matmul(w.mixed, m, layer.o, layer.o_bias, w.h);  // h [m][d_model]
+    add_in_place(w.x, w.h, m * c.d_model);
+
+    pass.norm(w.x, layer.ffn_norm, m, w.h);                    // h [m][d_model]
+    pass.matmul(w.h, m, layer.gate, layer.gate_bias, w.gate);  // gate [m][d_ff]
+    pass.matmul(w.h, m, layer.up, layer.up_bias, w.up);        // up [m][d_ff]
+    pass.swiglu();                                             // gate [m][d_ff]
+    pass.matmul(w.gate, m, layer.down, layer.down_bias, w.h);  // h [m][d_model]
+    add_in_place(w.x, w.h, m * c.d_model);
+  }
+  const float* last = w.x + (m - args.n_logits) * c.d_model;
+  pass.norm(last, weights_.output_norm, args.n_logits, w.h);        // h [n_logits][d_model]
+  pass.matmul(w.h, args.n_logits, weights_.head, {}, args.logits);  // logits [n_logits][n_vocab]
+}
+
+// Calls body(row) for all rows, spread over threads; `work` is the number of values of a row.
+template <class Body>
+void for_rows(ThreadPool& threads, int64_t rows, int64_t work, const Body& body) {
+  const auto run = [&body](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) body(i);
+  };
+  threads.parallel_for(rows, kMinRowWork / work + 1, std::cref(run));
+}
+
+void Llama::Pass::embed() const {
+  const ModelConfig& c = model.config_;
+  const TensorView& table = model.weights_.embedding;
+  const DecodeRow decode = find_row_decoder(table.dtype);
+  for_rows(threads, m, c.d_model, [&](int64_t i) {
+    const TokenId id = args.tokens[static_cast<size_t>(i)];
+    SMELT_CHECK(id >= 0 && id < c.n_vocab);
+    decode(table.row(id), w.x + i * c.d_model, c.d_model);
+    const int64_t half = c.n_rope / 2;
+    rope_angles_into(c.inv_freq.data(), c.n_rope, args.position + i, w.cos + i * half, w.sin + i * half);
+  });
+}
+
+void Llama::Pass::norm(const float* x, const std::vector<float>& weight, int64_t rows, float* out) const {
+  const int64_t n = model.config_.d_model;
+  for_rows(threads, rows, n,
+           [&](int64_t i) { rms_norm_into(x + i * n, weight.data(), n, model.config_.rms_norm_eps, out + i * n); });
+}
+
+void Llama::Pass::matmul(const float* x, int64_t rows, const TensorView& weight, const std::vector<float>& bias,
+                         float* out) const {
+  const float* b = bias.empty() ? nullptr : bias.data();
+  matmul_into({.x = x, .m = rows, .w = weight, .bias = b, .out = out}, w.matmul, threads);
+}
+
+void Llama::Pass::rotate(float* x, int64_t n_heads) const {
+  const ModelConfig& c = model.config_;
+  const int64_t row = n_heads * c.d_head;
+  const int64_t half = c.n_rope / 2;
+  for_rows(threads, m, row, [&](int64_t i) {
+    rope_in_place(x + i * row, n_heads, c.d_head, c.n_rope, c.rope_layout, w.cos + i * half, w.sin + i * half);
+  });
+}
+
+void Llama::Pass::attend(KvLayer kv) const {
+  const ModelConfig& c = model.config_;
+  const int64_t d_kv = c.n_kv_heads * c.d_head;
+  store_kv(w.k, m, d_kv, args.position, kv.dtype, kv.k);
+  store_kv(w.v, m, d_kv, args.position, kv.dtype, kv.v);
+  attention_into({.q = w.q,
+                  .m = m,
+                  .position = args.position,
+                  .n_heads = c.n_heads,
+                  .n_kv_heads = c.n_kv_heads,
+                  .d_head = c.d_head,
+                  .kv = kv,
+                  .scale = 1.0F / std::sqrt(static_cast<float>(c.d_head)),
+                  .out = w.mixed},
+                 w.scores, threads);
+}
+
+void Llama::Pass::swiglu() const {
+  const int64_t n = model.config_.d_ff;
+  for_rows(threads, m, n, [&](int64_t i) { swiglu_in_place(w.gate + i * n, w.up + i * n, n); });
+}
+
+Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config) {
+  SMELT_ASSIGN(LlamaWeights weights, bind_weights(*checkpoint, config));
+  return std::shared_ptr<const Model>(
+      std::make_shared<Llama>(std::move(config), std::move(checkpoint), std::move(weights)));
+}
+
+// ------------------------------------------------------------------------------------------------------------ names
+
+constexpr const char* kHfArchitectures[] = {"LlamaForCausalLM", "MistralForCausalLM"};
+
+constexpr KeyName kKeyNames[] = {
+    {"block_count", "num_hidden_layers"},
+    {"context_length", "max_position_embeddings"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "intermediate_size"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.head_count_kv", "num_key_value_heads"},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true},
+    {"vocab_size", "vocab_size"},
+};
+
+}  // namespace
+
+extern const ModelFamily llama_family = {.name = "llama",
+                                         .gguf_architecture = "llama",
+                                         .hf_architectures = kHfArchitectures,
+                                         .hf_model_type = "llama",
+                                         .tensors = kTensorNames,
+                                         .keys = kKeyNames,
+                                         .parse_config = parse_config,
+                                         .load = load};
+
+}  // namespace smelt

@@ -1,0 +1,113 @@
+// The list of families and the way from a checkpoint to its model.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/text.h"
+#include "models/family.h"
+#include "models/model.h"
+
+namespace smelt {
+
+#define SMELT_FAMILY(name) extern const ModelFamily name##_family;
+#include "models/families.inc"
+#undef SMELT_FAMILY
+
+namespace {
+
+constexpr const ModelFamily* kFamilies[] = {
+#define SMELT_FAMILY(name) &name##_family,
+#include "models/families.inc"
+#undef SMELT_FAMILY
+};
+
+Error unknown_architecture(const std::string& architecture, Dialect dialect) {
+  std::vector<std::string> known;
+  for (const ModelFamily* family : kFamilies) {
+    if (dialect == Dialect::gguf) known.emplace_back(family->gguf_architecture);
+    if (dialect == Dialect::hugging_face)
+      known.insert(known.end(), family->hf_architectures.begin(), family->hf_architectures.end());
+  }
+  std::string list;
+  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+  const std::string nearest = find_nearest(architecture, known);
+  return input_error(fmt::format("architecture '{}' is not supported; supported: {}{}",
+                                 escape_for_display(architecture), list,
+                                 nearest.empty() || known.size() == 1 ? "" : "; nearest: " + nearest));
+}
+
+Result<std::string> read_architecture(const Checkpoint& checkpoint) {
+  const Metadata& metadata = checkpoint.metadata();
+  if (checkpoint.dialect() == Dialect::gguf) return metadata.get_string("general.architecture");
+  SMELT_ASSIGN(const std::vector<std::string>* names, metadata.find_strings("architectures"));
+  if (names == nullptr || names->empty()) return input_error("key 'architectures' is missing");
+  return names->front();
+}
+
+constexpr int64_t kMaxLayerNumber = 1 << 20;
+
+std::string config_file(const Checkpoint& checkpoint) {
+  return checkpoint.dialect() == Dialect::hugging_face ? checkpoint.path() + "/config.json" : checkpoint.path();
+}
+
+bool handles(const ModelFamily& family, const std::string& architecture, Dialect dialect) {
+  if (dialect == Dialect::gguf) return architecture == family.gguf_architecture;
+  for (const char* name : family.hf_architectures) {
+    if (architecture == name) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::span<const ModelFamily* const> all_families() { return kFamilies; }
+
+Result<const ModelFamily*> find_family(const Checkpoint& checkpoint) {
+  SMELT_ASSIGN(const std::string architecture, read_architecture(checkpoint).with_context(config_file(checkpoint)));
+  for (const ModelFamily* family : kFamilies) {
+    if (handles(*family, architecture, checkpoint.dialect())) return family;
+  }
+  return unknown_architecture(architecture, checkpoint.dialect()).with_context(config_file(checkpoint));
+}
+
+std::string layer_name(std::string_view pattern, int64_t layer) {
+  std::string name(pattern);
+  if (const size_t at = name.find("{}"); at != std::string::npos) name.replace(at, 2, std::to_string(layer));
+  return name;
+}
+
+NamePattern parse_name(std::string_view name) {
+  for (size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+    const size_t end = name.find('.', dot + 1);
+    if (end == std::string_view::npos) break;
+    const std::string_view part = name.substr(dot + 1, end - dot - 1);
+    int64_t layer = 0;
+    const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), layer);
+    const bool is_number =
+        error == std::errc() && stop == part.data() + part.size() && layer >= 0 && layer < kMaxLayerNumber;
+    if (is_number && std::to_string(layer) == part) {
+      return {std::string(name.substr(0, dot + 1)) + "{}" + std::string(name.substr(end)), layer};
+    }
+  }
+  return {std::string(name), -1};
+}
+
+const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect) {
+  for (const TensorName& name : family.tensors) {
+    if (pattern == (dialect == Dialect::gguf ? name.gguf : name.hugging_face)) return &name;
+  }
+  return nullptr;
+}
+
+Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
+  SMELT_ASSIGN(const ModelFamily* family, find_family(checkpoint));
+  return family->parse_config(checkpoint).with_context(config_file(checkpoint));
+}
+
+Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint) {
+  SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
+  SMELT_ASSIGN(ModelConfig config, parse_model_config(*checkpoint));
+  return family->load(std::move(checkpoint), std::move(config));
+}
+
+}  // namespace smelt

@@ -1,0 +1,58 @@
+// For tests of models/: a cache and a workspace around a model's forward pass, without runtime/.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "models/model.h"
+
+namespace smelt {
+
+class TestRun {
+ public:
+  TestRun(std::shared_ptr<const Model> model, int64_t capacity, int n_threads, DType kv_type = DType::f32)
+      : model_(std::move(model)), capacity_(capacity), threads_(n_threads) {
+    const ModelConfig& c = model_->config();
+    const auto bytes = static_cast<size_t>(capacity * c.n_kv_heads * c.d_head * (kv_type == DType::f16 ? 2 : 4));
+    for (int64_t l = 0; l < 2 * c.n_layers; ++l) cache_.emplace_back(bytes);
+    for (size_t l = 0; l < static_cast<size_t>(c.n_layers); ++l) {
+      kv_.push_back({cache_[2 * l].data(), cache_[2 * l + 1].data(), kv_type});
+    }
+    workspace_.resize(static_cast<size_t>(model_->workspace_floats(capacity, capacity, n_threads)));
+  }
+
+  // Appends tokens in one pass; logits of the last n_logits of them.
+  std::vector<float> append(std::span<const TokenId> tokens, int64_t n_logits) {
+    std::vector<float> logits(static_cast<size_t>(n_logits * model_->config().n_vocab));
+    append_into(tokens, n_logits, logits.data());
+    return logits;
+  }
+  void append_into(std::span<const TokenId> tokens, int64_t n_logits, float* logits) {
+    model_->forward({.tokens = tokens,
+                     .position = position_,
+                     .kv = kv_,
+                     .workspace = workspace_.data(),
+                     .logits = logits,
+                     .n_logits = n_logits},
+                    threads_);
+    position_ += static_cast<int64_t>(tokens.size());
+  }
+
+  int64_t position() const { return position_; }
+
+ private:
+  std::shared_ptr<const Model> model_;
+  int64_t capacity_;
+  int64_t position_ = 0;
+  ThreadPool threads_;
+  std::vector<std::vector<std::byte>> cache_;
+  std::vector<KvLayer> kv_;
+  std::vector<float> workspace_;
+};
+
+inline TokenId argmax(std::span<const float> logits) {
+  return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+}  // namespace smelt
