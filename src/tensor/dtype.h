@@ -19,8 +19,10 @@ enum class DType : uint8_t {
 
 // Decodes n values (a multiple of the block size) of one row. `in` need not be aligned.
 using DecodeRow = void (*)(const std::byte* in, float* out, int64_t n);
-// Encodes n values. importance (may be null) has n non-negative weights of the squared error. Never reads or writes out
-// of range whatever the values; non-finite inputs give defined, finite blocks (non-finite values count as zero).
+// Encodes n values (a multiple of the block size) of one row. importance (may be null: all alike) has n non-negative
+// weights of the squared error; only their ratios inside a block matter. Never reads or writes out of range whatever
+// the values. Quantized blocks are always finite: non-finite values count as zero, huge ones saturate. F32 keeps every
+// bit; F16 and BF16 keep infinities and NaN but saturate finite values. Thread-safe, allocates nothing.
 using EncodeRow = void (*)(const float* in, std::byte* out, int64_t n, const float* importance);
 
 struct DTypeInfo {

@@ -14,9 +14,9 @@ inline float f16_to_f32(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
   const uint32_t magnitude = static_cast<uint32_t>(half & 0x7fffu) << 13;
   // The f16 exponent bias is 15, that of f32 127: multiplying by 2^112 corrects it, and normalises subnormals exactly.
-  const uint32_t finite = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f);
-  const uint32_t special = magnitude | 0x7f800000u;  // infinity and NaN: all exponent bits set
-  return std::bit_cast<float>(sign | (magnitude >= 0x0f800000u ? special : finite));
+  const uint32_t scaled = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f);
+  const uint32_t special = magnitude >= 0x0f800000u ? 0x7f800000u : 0;  // infinity and NaN: all exponent bits set
+  return std::bit_cast<float>(sign | scaled | special);
 }
 
 inline uint16_t f32_to_f16(float value) {

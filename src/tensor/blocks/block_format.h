@@ -21,7 +21,8 @@ static_assert(std::endian::native == std::endian::little, "tensor data is little
 //   struct Block                                                   the bytes, alignment 1 or 2 (or 4: Q8_K) without
 //   padding static void decode(const Block&, float* out)                   kValues values; the reference for every
 //   kernel static void encode(const float* x, const float* v, Block& out)
-// encode gets finite values of magnitude up to kMaxQuantizable (Q8_K: any finite) and positive weights v of their
+// Where decoded bits must equal the reference's, compile with -ffp-contract=off: a fused multiply-add rounds once
+// instead of twice. encode gets finite values of magnitude up to kMaxQuantizable and positive weights v of their
 // squared errors.
 template <DType dtype>
 struct BlockFormat;

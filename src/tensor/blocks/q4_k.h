@@ -1,8 +1,7 @@
 // Q4_K: 256 values in 8 groups of 32; group g: w = d * s_g * q - dmin * m_g, q in [0, 15], s_g and m_g in [0, 63].
 //
 //   byte   0    2      4           16                             144
-//          | d  | dmin | s, m      | qs                           |     d, dmin: f16; s, m: blocks/k_scales.h    4.5
-//          bits a value
+//          | d  | dmin | s, m      | qs                           |   d, dmin: f16; s, m: k_scales.h; 4.5 bits a value
 //
 // qs: each pair of groups has 32 bytes, the first group in the low nibbles, the second in the high ones.
 #pragma once

@@ -1,8 +1,7 @@
 // Q5_K: 256 values in 8 groups of 32; group g: w = d * s_g * q - dmin * m_g, q in [0, 31], s_g and m_g in [0, 63].
 //
 //   byte   0    2      4           16        48                   176
-//          | d  | dmin | s, m      | qh      | qs                 |     d, dmin: f16; s, m: blocks/k_scales.h    5.5
-//          bits a value
+//          | d  | dmin | s, m      | qh      | qs                 |   d, dmin: f16; s, m: k_scales.h; 5.5 bits a value
 //
 // qs holds the low nibbles as Q4_K does; bit g of qh[l] is the fifth bit of value l of group g.
 #pragma once

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/tensor/: what the PyPI package gguf decodes from 10,000 pseudo-random blocks of each format (as hashes)
-and the mean squared errors of its encoders, to which src/tensor/*_golden_test.cc compares ours.
+"""Makes tests/fixtures/tensor/: what the PyPI package gguf decodes from 10,000 pseudo-random blocks of each format (as
+hashes) and the mean squared errors of its encoders, to which src/tensor/decode_golden_test.cc and encode_test.cc compare
+ours.
 
   pip install gguf numpy
   python make_block_fixtures.py [--ggml libggml-base.so]
 
-The blocks and values come from a counter-based generator that src/tensor/test_data.h implements too, so the fixtures are small.
-With --ggml, the errors of llama.cpp's own encoders (with an importance of one, their best search) are recorded as well.
+The blocks and values come from a counter-based generator that src/tensor/test_data.h implements too, so the fixtures are small. With --ggml, the errors of llama.cpp's own encoders (with an importance of one, their best search) are recorded as well.
 """
 
 import argparse
@@ -26,7 +26,8 @@ SCALES = {
     "Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q2_K": [80, 82], "Q3_K": [108],
     "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0],
 }
-SPECIAL = [0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0xFC00, 0x7E00]  # zeros, subnormals, smallest, largest, -inf, NaN
+# Zeros, subnormals, the smallest normal, the largest finite, -infinity, NaN.
+SPECIAL = [0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0xFC00, 0x7E00]
 KINDS = ["uniform", "bell", "heavy", "shifted", "outliers", "weights"]
 ENCODED = [*SCALES]
 
@@ -119,8 +120,9 @@ def ggml_encode(library, values, name):
     out = np.zeros(values.size // block * size, dtype=np.uint8)
     importance = np.ones(ROW, dtype=np.float32)
     pointer = ctypes.c_void_p
-    library.ggml_quantize_chunk(int(Type[name]), values.ctypes.data_as(pointer), out.ctypes.data_as(pointer), ctypes.c_int64(0),
-                                ctypes.c_int64(values.size // ROW), ctypes.c_int64(ROW), importance.ctypes.data_as(pointer))
+    library.ggml_quantize_chunk(int(Type[name]), values.ctypes.data_as(pointer), out.ctypes.data_as(pointer),
+                                ctypes.c_int64(0), ctypes.c_int64(values.size // ROW), ctypes.c_int64(ROW),
+                                importance.ctypes.data_as(pointer))
     return out
 
 
