@@ -100,6 +100,7 @@ class HeaderParser {
   Result<TensorRecord> parse_tensor_record(uint64_t number);
   Status parse_tensor_shape(TensorRecord& record);
   Status place_tensors();
+  Status check_rest(uint64_t end);
   Status place_tensor(const TensorRecord& record, const TensorRecord* previous, uint64_t expected_offset);
   // A length-prefixed name of 1 to `limit` bytes.
   Result<std::string_view> read_name(const std::string& what, uint64_t limit);
@@ -304,11 +305,21 @@ Status HeaderParser::place_tensors() {
     expected = *next;
     previous = &record;
   }
-  const uint64_t end = records_.empty() ? reader_.position() : out_.data_offset + expected;
-  if (bytes_.size() > end && !(records_.empty() && bytes_.size() <= out_.data_offset)) {
-    log(LogLevel::note,
-        fmt::format("{}: {} bytes after the last tensor, from byte {}, are ignored", file_, bytes_.size() - end, end));
+  return check_rest(records_.empty() ? reader_.position() : out_.data_offset + expected);
+}
+
+// What follows the last tensor is ignored with a note, unless it shows that n_tensors is too small: then the data would
+// silently be read from the wrong place.
+Status HeaderParser::check_rest(uint64_t end) {
+  if (bytes_.size() <= end || (records_.empty() && bytes_.size() <= out_.data_offset)) return {};
+  const uint64_t table_end = reader_.position();
+  if (parse_tensor_record(n_tensors_).has_value()) {
+    return error_at(
+        "header field 'n_tensors'", 8,
+        fmt::format("it is {}, but another tensor follows at byte {}; the file is damaged", n_tensors_, table_end));
   }
+  log(LogLevel::note,
+      fmt::format("{}: {} bytes after the last tensor, from byte {}, are ignored", file_, bytes_.size() - end, end));
   return {};
 }
 

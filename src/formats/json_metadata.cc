@@ -200,25 +200,21 @@ std::vector<std::string> split_at_dots(const std::string& key) {
   return parts;
 }
 
-// Nests a dotted key, unless a part of it is already a value ("a" and "a.b"): then it keeps its dots.
-void insert(nlohmann::ordered_json& root, const std::string& key, nlohmann::ordered_json value) {
-  const std::vector<std::string> parts = split_at_dots(key);
+// True if a part of the dotted key is a key itself ("a" and "a.b"): JSON cannot nest it then, and it keeps its dots.
+bool runs_through_a_value(const Metadata& metadata, const std::string& key) {
+  for (size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) {
+    if (metadata.contains(std::string_view(key).substr(0, dot))) return true;
+  }
+  return false;
+}
+
+void insert_nested(nlohmann::ordered_json& root, const std::vector<std::string>& parts, nlohmann::ordered_json value) {
   nlohmann::ordered_json* at = &root;
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
     const auto found = at->find(parts[i]);
-    if (parts.size() > kMaxNestedParts || (found != at->end() && !found->is_object())) {
-      root[key] = std::move(value);
-      return;
-    }
     at = found != at->end() ? &*found : &((*at)[parts[i]] = nlohmann::ordered_json::object());
   }
-  // The last part may already be an object ("a.b" came before "a").
-  const auto found = at->find(parts.back());
-  if (found != at->end() && at != &root) {
-    root[key] = std::move(value);
-  } else if (found == at->end()) {
-    (*at)[parts.back()] = std::move(value);
-  }
+  (*at)[parts.back()] = std::move(value);
 }
 
 }  // namespace
@@ -231,7 +227,11 @@ Result<Metadata> parse_json_metadata(std::string_view json, const std::string& f
 
 std::string format_json_metadata(const Metadata& metadata) {
   auto root = nlohmann::ordered_json::object();
-  for (const auto& [key, value] : metadata.entries()) insert(root, key, value_json(value));
+  for (const auto& [key, value] : metadata.entries()) {
+    const std::vector<std::string> parts = split_at_dots(key);
+    const bool keep_dots = parts.size() > kMaxNestedParts || runs_through_a_value(metadata, key);
+    insert_nested(root, keep_dots ? std::vector<std::string>{key} : parts, value_json(value));
+  }
   return root.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

@@ -47,11 +47,16 @@ class CountingIterator {
 };
 
 std::string describe_position(const JsonSource& source, uint64_t offset) {
-  if (source.byte_offset) return fmt::format("byte {}", *source.byte_offset + offset);
+  if (source.byte_offset) return fmt::format("header at byte {}", *source.byte_offset + offset);
   const std::string_view before = source.text.substr(0, std::min<uint64_t>(offset, source.text.size()));
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
   return fmt::format("line {}:{}", line, before.size() - line_start + 1);
+}
+
+Error error_at(const JsonSource& source, uint64_t offset, const std::string& message) {
+  return input_error(fmt::format("{}: {}: {}", escape_for_display(source.file_name, 4096),
+                                 describe_position(source, offset), message));
 }
 
 // The parser's messages read "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error while …":
@@ -61,7 +66,10 @@ std::string shorten(const std::string& message) {
   from = from == std::string::npos ? 0 : from + 2;
   const size_t colon = message.find(": ", from);
   if (message.compare(from, 14, "parse error at") == 0 && colon != std::string::npos) from = colon + 2;
-  return escape_for_display(std::string_view(message).substr(from), 240);
+  std::string shown = escape_for_display(std::string_view(message).substr(from), 240);
+  // The parser quotes what it expected; those quotes need no escape here.
+  for (size_t at = shown.find("\\'"); at != std::string::npos; at = shown.find("\\'", at)) shown.erase(at, 1);
+  return shown;
 }
 
 class Handler : public nlohmann::json_sax<nlohmann::json> {
@@ -93,7 +101,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool key(string_t& name) override {
-    const auto [earlier, inserted] = keys_.back().emplace(name, consumed());
+    const auto [earlier, inserted] = keys_.back().emplace(name, last_offset());
     if (!inserted) {
       return fail(fmt::format("key '{}' was already given at {}; remove one of them", escape_for_display(name),
                               describe_position(source_, earlier->second)));
@@ -104,8 +112,7 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   bool parse_error(std::size_t position, const std::string& /*token*/,
                    const nlohmann::json::exception& error) override {
     const uint64_t offset = position == 0 ? 0 : position - 1;
-    error_ = input_error(fmt::format("{}: {}: not valid JSON: {}", escape_for_display(source_.file_name, 4096),
-                                     describe_position(source_, offset), shorten(error.what())));
+    error_ = error_at(source_, offset, "not valid JSON: " + shorten(error.what()));
     return false;
   }
 
@@ -114,10 +121,9 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
 
  private:
   uint64_t consumed() const { return static_cast<uint64_t>(furthest_ - source_.text.data()); }
+  uint64_t last_offset() const { return consumed() == 0 ? 0 : consumed() - 1; }
   bool fail(const std::string& message) {
-    const uint64_t offset = consumed() == 0 ? 0 : consumed() - 1;
-    error_ = input_error(fmt::format("{}: {}: {}", escape_for_display(source_.file_name, 4096),
-                                     describe_position(source_, offset), message));
+    error_ = error_at(source_, last_offset(), message);
     return false;
   }
   bool pass(Status status) { return status.has_value() || fail(status.error().message); }
@@ -136,6 +142,10 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 Status walk_json(const JsonSource& source, JsonVisitor& visitor) {
+  // The parser takes a NUL for the end and would ignore what follows.
+  if (const size_t nul = source.text.find('\0'); nul != std::string_view::npos) {
+    return error_at(source, nul, "not valid JSON: it contains a NUL character");
+  }
   Handler handler(source, visitor);
   const char* begin = source.text.data();
   try {

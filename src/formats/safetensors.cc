@@ -25,7 +25,7 @@ namespace {
 
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr uint64_t kLengthBytes = 8;
-constexpr int kHeaderDepth = 3;
+constexpr int kHeaderDepth = 4;  // one more than good files have, so that the field is named in errors
 
 constexpr const char* kMetadataKey = "__metadata__";
 
