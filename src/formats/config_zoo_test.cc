@@ -34,7 +34,7 @@ const std::vector<BadJson>& json_zoo() {
       {"cfg_spaces", "  \n ", {"line 2:", "JSON"}},
       {"cfg_truncated", "{\n  \"a\": 1,\n  \"b\": ", {"line 3:8", "JSON"}},
       {"cfg_html", "<!DOCTYPE html>", {"line 1:1", "JSON"}},
-      {"cfg_utf16", "\xff\xfe{\0\"\0a\0"s, {"line 1:1", "JSON"}},
+      {"cfg_utf16", "\xff\xfe{\0\"\0a\0"s, {"line 1:1", "UTF-16"}},
       {"cfg_utf16_no_bom", "{\0\"\0a\0\"\0"s, {"line 1:2", "JSON"}},
       {"cfg_nul", std::string(64, '\0'), {"line 1:1", "JSON"}},
       {"cfg_deep_arrays", "{\"a\":" + std::string(100000, '['), {"line 1:", "64 levels"}},

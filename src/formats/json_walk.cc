@@ -47,7 +47,7 @@ class CountingIterator {
 };
 
 std::string describe_position(const JsonSource& source, uint64_t offset) {
-  if (source.byte_offset) return fmt::format("header at byte {}", *source.byte_offset + offset);
+  if (source.byte_offset) return fmt::format("byte {}", *source.byte_offset + offset);
   const std::string_view before = source.text.substr(0, std::min<uint64_t>(offset, source.text.size()));
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
@@ -55,8 +55,8 @@ std::string describe_position(const JsonSource& source, uint64_t offset) {
 }
 
 Error error_at(const JsonSource& source, uint64_t offset, const std::string& message) {
-  return input_error(fmt::format("{}: {}: {}", escape_for_display(source.file_name, 4096),
-                                 describe_position(source, offset), message));
+  return input_error(fmt::format("{}: {}{}: {}", escape_for_display(source.file_name, 4096),
+                                 source.byte_offset ? "header at " : "", describe_position(source, offset), message));
 }
 
 // The parser's messages read "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error while …":
@@ -142,6 +142,9 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 Status walk_json(const JsonSource& source, JsonVisitor& visitor) {
+  if (source.text.starts_with("\xff\xfe") || source.text.starts_with("\xfe\xff")) {
+    return error_at(source, 0, "not valid JSON: it is UTF-16 text; save it as UTF-8");
+  }
   // The parser takes a NUL for the end and would ignore what follows.
   if (const size_t nul = source.text.find('\0'); nul != std::string_view::npos) {
     return error_at(source, nul, "not valid JSON: it contains a NUL character");
