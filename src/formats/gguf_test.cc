@@ -267,6 +267,39 @@ TEST(GgufSpeed, ManyKeysAndTensors) {
   EXPECT_LT(seconds, 1.0 * kSlower);
 }
 
+// Written by the PyPI package gguf (tests/golden/scripts/make_format_seeds.py).
+TEST(GgufOfOthers, FileOfThePythonPackage) {
+  const auto model = Checkpoint::open(std::string(SMELT_SOURCE_DIR) + "/tests/corpora/gguf_fuzz/python_gguf");
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  const Metadata& m = model->metadata();
+  const std::vector<std::pair<const char*, int64_t>> integers = {{"u8", 1},  {"i8", -1},  {"u16", 2}, {"i16", -2},
+                                                                 {"u32", 3}, {"i32", -3}, {"u64", 4}, {"i64", -4}};
+  for (const auto& [key, wanted] : integers) {
+    ASSERT_TRUE(m.contains(key)) << key;
+    const MetaValue& value = *m.find(key);
+    const auto* i = std::get_if<int64_t>(&value.value);
+    EXPECT_EQ(i != nullptr ? *i : static_cast<int64_t>(std::get<uint64_t>(value.value)), wanted) << key;
+  }
+  EXPECT_EQ(*m.get_float("f32"), 0.5);
+  EXPECT_EQ(*m.get_float("f64"), 0.25);
+  EXPECT_TRUE(*m.get_bool("b"));
+  EXPECT_EQ(*m.get_string("s"), "text");
+  EXPECT_EQ(m.find_ints("ai").value().value(), (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_EQ(*m.find_strings("as").value(), (std::vector<std::string>{"a", "bc"}));
+  EXPECT_EQ(m.find_floats("af").value().value(), (std::vector<double>{0.5, 1.5}));
+  ASSERT_EQ(model->tensors().size(), 3U);
+  EXPECT_EQ(model->find_tensor("a")->view.shape, (Shape{2, 4}));
+  std::vector<float> row(32);
+  model->find_tensor("a")->view.decode_row_into(1, row.data());
+  EXPECT_EQ(row[3], 7.0F);
+  model->find_tensor("h")->view.decode_row_into(0, row.data());
+  EXPECT_EQ(row[3], 3.0F);
+  EXPECT_EQ(model->find_tensor("q")->view.dtype, DType::q8_0);
+  EXPECT_EQ(model->find_tensor("q")->view.shape, (Shape{2, 32}));
+  model->find_tensor("q")->view.decode_row_into(0, row.data());
+  EXPECT_NEAR(row[0], -1.0F, 1e-3F);
+}
+
 std::string data_folder() {
   const char* given = std::getenv("SMELT_DATA");
   return given != nullptr ? given : std::string(SMELT_SOURCE_DIR) + "/../shared/data";

@@ -226,6 +226,21 @@ TEST(SafetensorsAccepts, TheGoodFile) {
   EXPECT_EQ((*tensors)[1].file_offset, file.size() - 8);
 }
 
+// Written by the PyPI package safetensors (tests/golden/scripts/make_format_seeds.py).
+TEST(SafetensorsAccepts, FileOfThePythonPackage) {
+  const auto file =
+      read_file(std::string(SMELT_SOURCE_DIR) + "/tests/corpora/safetensors_fuzz/python_safetensors", 4096);
+  ASSERT_TRUE(file.has_value()) << file.error().message;
+  const auto tensors = parse(*file);
+  ASSERT_TRUE(tensors.has_value()) << tensors.error().message;
+  ASSERT_EQ(tensors->size(), 3U);
+  for (const TensorEntry& tensor : *tensors) {
+    if (tensor.name == "h") EXPECT_EQ(tensor.view.shape, (Shape{3}));
+    if (tensor.name == "h") EXPECT_EQ(tensor.view.dtype, DType::f16);
+    if (tensor.name == "i") EXPECT_EQ(std::to_integer<int>(tensor.view.bytes[4]), 1);
+  }
+}
+
 TEST(SafetensorsAccepts, AnyOrderScalarsSpacesAndNoMetadata) {
   const std::string json =
       "{\n \"b\": {\"data_offsets\": [4, 6], \"shape\": [1, 1, 1, 1], \"dtype\": \"BF16\"},\n \"s\": "
