@@ -81,6 +81,7 @@ const std::vector<BadGguf>& header_zoo() {
   return zoo;
 }
 
+// LONG: a table.
 const std::vector<BadGguf>& metadata_zoo() {
   static const std::vector<BadGguf> zoo = {
       {"key_len_max", with_key(encode(kMax) + "k"), {"key number 2 at byte"}},

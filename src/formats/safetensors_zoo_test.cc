@@ -88,6 +88,7 @@ const std::vector<BadFile>& file_zoo() {
   return zoo;
 }
 
+// LONG: a table.
 const std::vector<BadFile>& tensor_zoo() {
   static const std::vector<BadFile> zoo = {
       {"st_duplicate_tensor",
@@ -235,9 +236,13 @@ TEST(SafetensorsAccepts, FileOfThePythonPackage) {
   ASSERT_TRUE(tensors.has_value()) << tensors.error().message;
   ASSERT_EQ(tensors->size(), 3U);
   for (const TensorEntry& tensor : *tensors) {
-    if (tensor.name == "h") EXPECT_EQ(tensor.view.shape, (Shape{3}));
-    if (tensor.name == "h") EXPECT_EQ(tensor.view.dtype, DType::f16);
-    if (tensor.name == "i") EXPECT_EQ(std::to_integer<int>(tensor.view.bytes[4]), 1);
+    if (tensor.name == "h") {
+      EXPECT_EQ(tensor.view.shape, (Shape{3}));
+      EXPECT_EQ(tensor.view.dtype, DType::f16);
+    }
+    if (tensor.name == "i") {
+      EXPECT_EQ(std::to_integer<int>(tensor.view.bytes[4]), 1);
+    }
   }
 }
 
