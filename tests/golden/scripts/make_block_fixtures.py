@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Makes tests/fixtures/tensor/: what the PyPI package gguf decodes from 10,000 pseudo-random blocks of each format (as
-hashes) and the mean squared errors of its encoders, to which src/tensor/decode_golden_test.cc and encode_test.cc compare
-ours.
+hashes) and the mean squared errors of its encoders, to which src/tensor/decode_golden_test.cc and encode_test.cc
+compare ours.
 
   pip install gguf numpy
   python make_block_fixtures.py [--ggml libggml-base.so]
 
-The blocks and values come from a counter-based generator that src/tensor/test_data.h implements too, so the fixtures are small. With --ggml, the errors of llama.cpp's own encoders (with an importance of one, their best search) are recorded as well.
+The blocks and values come from a counter-based generator that src/tensor/test_data.h implements too, so the fixtures
+are small. With --ggml, the errors of llama.cpp's own encoders (with an importance of one, their best search) are
+recorded as well.
 """
 
 import argparse
