@@ -11,9 +11,13 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <optional>
 
 #include "base/check.h"
+#include "base/checked.h"
 #include "base/text.h"
 
 namespace smelt {
@@ -65,15 +69,29 @@ Error exists_error(const std::string& path) {
                                  escape_for_display(path, 4096)));
 }
 
-Status write_fully(int fd, const char* data, size_t size, const std::string& path) {
-  while (size > 0) {
-    const ssize_t n = ::write(fd, data, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return write_error(path, errno);
-    data += n;
-    size -= static_cast<size_t>(n);
+// The file that `path` leads to through links, and its permissions if it exists.
+struct Destination {
+  std::string path;
+  std::optional<mode_t> mode;
+};
+
+Result<Destination> find_destination(const std::string& path) {
+  const std::string shown = escape_for_display(path, 4096);
+  if (path.empty() || path.find('\0') != std::string::npos)
+    return input_error(fmt::format("'{}': not a file name", shown));
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return Destination{path, std::nullopt};
+  std::string target = path;
+  if (S_ISLNK(info.st_mode)) {
+    const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path.c_str(), nullptr), &std::free);
+    if (resolved == nullptr || ::stat(path.c_str(), &info) != 0) {
+      return input_error(
+          fmt::format("{}: is a link to a file that does not exist; remove it or name its target", shown));
+    }
+    target = resolved.get();
   }
-  return {};
+  if (!S_ISREG(info.st_mode)) return input_error(fmt::format("{}: exists and is not a regular file", shown));
+  return Destination{std::move(target), info.st_mode & 07777};
 }
 
 void sync_folder(const std::string& path) {
@@ -93,7 +111,9 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
       temporary_(std::move(other.temporary_)),
       buffer_(std::move(other.buffer_)),
       fd_(std::exchange(other.fd_, -1)),
+      failed_(other.failed_),
       size_(other.size_),
+      written_(other.written_),
       overwrite_(other.overwrite_) {}
 
 AtomicFile::~AtomicFile() {
@@ -104,38 +124,55 @@ AtomicFile::~AtomicFile() {
 }
 
 Result<AtomicFile> AtomicFile::create(const std::string& path, Overwrite overwrite) {
-  const std::string shown = escape_for_display(path, 4096);
-  if (path.empty() || path.find('\0') != std::string::npos)
-    return input_error(fmt::format("'{}': not a file name", shown));
-  struct stat info {};
-  if (::stat(path.c_str(), &info) == 0) {
-    if (!S_ISREG(info.st_mode)) return input_error(fmt::format("{}: exists and is not a regular file", shown));
-    if (overwrite == Overwrite::refuse) return exists_error(path);
-  }
+  SMELT_ASSIGN(const Destination destination, find_destination(path));
+  if (destination.mode && overwrite == Overwrite::refuse) return exists_error(path);
   static std::atomic<unsigned> counter{0};
-  const std::string temporary = fmt::format("{}.{}.{}.tmp", path, ::getpid(), counter++);
+  const std::string temporary = fmt::format("{}.{}.{}.tmp", destination.path, ::getpid(), counter++);
   register_temporary(temporary);
   const int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) {
     const int code = errno;
     unregister_temporary(temporary);
-    return input_error(fmt::format("{}: cannot create: {}", shown, std::strerror(code)));
+    return input_error(fmt::format("{}: cannot create: {}", escape_for_display(path, 4096), std::strerror(code)));
   }
-  return AtomicFile(path, temporary, fd, overwrite);
+  if (destination.mode) ::fchmod(fd, *destination.mode);
+  return AtomicFile(destination.path, temporary, fd, overwrite);
+}
+
+Status AtomicFile::write_out(const char* data, size_t size, uint64_t offset) {
+  if (failed_ != 0) return write_error(path_, failed_);
+  while (size > 0) {
+    const ssize_t n = ::pwrite(fd_, data, size, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      failed_ = errno;
+      return write_error(path_, failed_);
+    }
+    data += n;
+    offset += static_cast<uint64_t>(n);
+    size -= static_cast<size_t>(n);
+  }
+  return {};
 }
 
 Status AtomicFile::flush() {
-  SMELT_TRY(write_fully(fd_, buffer_.data(), buffer_.size(), path_));
+  SMELT_TRY(write_out(buffer_.data(), buffer_.size(), written_));
+  written_ += buffer_.size();
   buffer_.clear();
   return {};
 }
 
 Status AtomicFile::write(std::string_view text) {
   SMELT_CHECK(fd_ >= 0);
+  if (failed_ != 0) return write_error(path_, failed_);
   size_ += text.size();
   if (buffer_.size() + text.size() > kBufferBytes) SMELT_TRY(flush());
-  if (text.size() > kBufferBytes) return write_fully(fd_, text.data(), text.size(), path_);
-  buffer_.append(text);
+  if (text.size() <= kBufferBytes) {
+    buffer_.append(text);
+    return {};
+  }
+  SMELT_TRY(write_out(text.data(), text.size(), written_));
+  written_ += text.size();
   return {};
 }
 
@@ -144,19 +181,9 @@ Status AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 Status AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
-  SMELT_CHECK(fd_ >= 0 && offset + bytes.size() <= size_);
+  SMELT_CHECK(fd_ >= 0 && range_fits(offset, bytes.size(), size_));
   SMELT_TRY(flush());
-  const auto* data = reinterpret_cast<const char*>(bytes.data());
-  size_t left = bytes.size();
-  while (left > 0) {
-    const ssize_t n = ::pwrite(fd_, data, left, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return write_error(path_, errno);
-    data += n;
-    offset += static_cast<uint64_t>(n);
-    left -= static_cast<size_t>(n);
-  }
-  return {};
+  return write_out(reinterpret_cast<const char*>(bytes.data()), bytes.size(), offset);
 }
 
 Status AtomicFile::pad_to(uint64_t size) {

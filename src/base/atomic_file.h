@@ -1,5 +1,6 @@
 // Files that appear whole or not at all: written under a temporary name in the same folder, fsync, rename, fsync of the
-// folder. Destroyed before commit(), the temporary is removed and an earlier file of that name is untouched.
+// folder. Destroyed before commit(), the temporary is removed and an earlier file of that name is untouched. A link is
+// followed to its target; what is replaced passes its permissions on.
 #pragma once
 
 #include <cstddef>
@@ -29,17 +30,20 @@ class AtomicFile {
   Status pad_to(uint64_t size);                                        // zero bytes until `size`
   uint64_t size() const { return size_; }
 
-  // Buffers out, fsync, rename. No call is allowed afterwards.
+  // Buffers out, fsync, rename. Fails if any write failed before. No call is allowed after it succeeded.
   Status commit();
 
  private:
   AtomicFile(std::string path, std::string temporary, int fd, Overwrite overwrite);
   Status flush();
+  Status write_out(const char* data, size_t size, uint64_t offset);
   std::string path_;
   std::string temporary_;
   std::string buffer_;
   int fd_ = -1;
+  int failed_ = 0;  // errno of the first write that failed
   uint64_t size_ = 0;
+  uint64_t written_ = 0;  // bytes before the buffer
   Overwrite overwrite_;
 };
 

@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstdint>
 
 #include "base/text.h"
 
@@ -142,7 +143,9 @@ Result<std::optional<std::vector<int64_t>>> Metadata::find_ints(std::string_view
   if (const auto* array = std::get_if<MetaArray>(&value->value)) {
     if (const auto* list = std::get_if<std::vector<int64_t>>(&array->values)) return std::optional(*list);
     if (const auto* list = std::get_if<std::vector<uint64_t>>(&array->values)) {
-      return std::optional(std::vector<int64_t>(list->begin(), list->end()));
+      const auto big = std::find_if(list->begin(), list->end(), [](uint64_t v) { return v > INT64_MAX; });
+      if (big == list->end()) return std::optional(std::vector<int64_t>(list->begin(), list->end()));
+      return input_error(fmt::format("key '{}' holds {}, wanted numbers below 2^63", escape_for_display(key), *big));
     }
   }
   return wrong_type(key, *value, "an array of integers");

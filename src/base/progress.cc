@@ -14,7 +14,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kRedrawInterval{100};
-constexpr milliseconds kLineInterval{5000};
 constexpr int kBarWidth = 24;
 
 std::string format_line(const std::string& label, uint64_t done, uint64_t total, const std::string& unit,
@@ -36,9 +35,13 @@ std::string format_bar(uint64_t done, uint64_t total) {
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::FILE* stream)
-    : stream_(stream), is_terminal_(::isatty(::fileno(stream)) == 1), started_(steady_clock::now()) {
-  last_ = is_terminal_ ? started_ - kLineInterval : started_;
+ProgressBar::ProgressBar(std::FILE* stream, milliseconds line_interval)
+    : stream_(stream),
+      is_terminal_(::isatty(::fileno(stream)) == 1),
+      interval_(is_terminal_ ? kRedrawInterval : line_interval),
+      started_(steady_clock::now()) {
+  // A bar is drawn at once; a log gets its first line only if the job is long.
+  last_ = is_terminal_ ? started_ - interval_ : started_;
 }
 
 ProgressBar::~ProgressBar() {
@@ -48,7 +51,7 @@ ProgressBar::~ProgressBar() {
 
 void ProgressBar::update(const std::string& label, uint64_t done, uint64_t total, const std::string& unit) {
   const auto now = steady_clock::now();
-  if (now - last_ < (is_terminal_ ? kRedrawInterval : kLineInterval)) return;
+  if (now - last_ < interval_) return;
   last_ = now;
   const std::string line = format_line(label, done, total, unit, duration<double>(now - started_).count());
   if (is_terminal_) {

@@ -20,13 +20,15 @@ class ProgressSink {
 // bar when destroyed.
 class ProgressBar final : public ProgressSink {
  public:
-  explicit ProgressBar(std::FILE* stream);
+  // line_interval: time between the lines elsewhere than on a terminal.
+  explicit ProgressBar(std::FILE* stream, std::chrono::milliseconds line_interval = std::chrono::milliseconds(5000));
   ~ProgressBar() override;
   void update(const std::string& label, uint64_t done, uint64_t total, const std::string& unit) override;
 
  private:
   std::FILE* stream_;
   bool is_terminal_;
+  std::chrono::milliseconds interval_;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point last_;
   std::chrono::steady_clock::time_point started_;

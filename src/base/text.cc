@@ -136,10 +136,12 @@ std::string escape_for_display(std::string_view text, size_t limit) {
 }
 
 std::string find_nearest(std::string_view name, const std::vector<std::string>& candidates) {
+  if (name.empty()) return "";
+  name = name.substr(0, 64);
   std::string best;
   size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
-    const size_t distance = edit_distance(name.substr(0, 64), candidate);
+    const size_t distance = edit_distance(name, candidate);
     if (distance < best_distance) {
       best_distance = distance;
       best = candidate;

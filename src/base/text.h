@@ -19,8 +19,8 @@ void append_utf8(std::string& out, char32_t c);
 // Decodes UTF-8; ill-formed bytes become U+FFFD one by one.
 std::u32string decode_utf8(std::string_view text);
 
-// For showing names and strings from files on a terminal: control characters, quotes, backslashes and ill-formed bytes
-// become \xNN; longer than `limit` bytes is cut with "…".
+// For showing names and strings from files on a terminal: control characters and ill-formed bytes become \xNN,
+// quotes and backslashes \' and \\; longer than `limit` bytes is cut with "…".
 std::string escape_for_display(std::string_view text, size_t limit = 96);
 
 // The candidate closest to `name` by edit distance, or "" if none is near.

@@ -56,8 +56,9 @@ std::string format_count(uint64_t count) {
 }
 
 std::string format_duration(double seconds) {
-  if (!std::isfinite(seconds) || seconds < 0) return "?";
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  constexpr double kLongest = 1e9;  // thirty years; also keeps llround in range
+  if (!(seconds >= 0 && seconds < kLongest)) return "?";
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<uint64_t>(std::llround(seconds));
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);

@@ -1,0 +1,96 @@
+// ProgressBar on a pseudo-terminal and on a plain file.
+#include "base/progress.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "base/test_folder.h"
+
+namespace smelt {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string written_to_file(milliseconds interval, int updates, milliseconds pause) {
+  const TestFolder folder;
+  std::FILE* stream = std::fopen(folder.file("log").c_str(), "w");
+  {
+    ProgressBar bar(stream, interval);
+    for (int i = 1; i <= updates; ++i) {
+      std::this_thread::sleep_for(pause);
+      bar.update("quantizing", static_cast<uint64_t>(i), static_cast<uint64_t>(updates), "tensors");
+    }
+  }
+  std::fclose(stream);
+  return folder.read("log");
+}
+
+TEST(ProgressBar, ShortJobsLeaveNoLinesInALog) {
+  EXPECT_EQ(written_to_file(milliseconds(5000), 100, milliseconds(0)), "");
+}
+
+TEST(ProgressBar, LongJobsLeavePlainLinesInALog) {
+  const std::string log = written_to_file(milliseconds(1), 3, milliseconds(5));
+  EXPECT_EQ(log, "quantizing: 1/3 tensors (33 %)\nquantizing: 2/3 tensors (67 %)\nquantizing: 3/3 tensors (100 %)\n");
+}
+
+TEST(ProgressBar, ATotalOfNothingIsNotDivided) {
+  const TestFolder folder;
+  std::FILE* stream = std::fopen(folder.file("log").c_str(), "w");
+  {
+    ProgressBar bar(stream, milliseconds(0));
+    bar.update("reading", 0, 0, "tokens");
+    bar.update("reading", 5, 3, "tokens");
+  }
+  std::fclose(stream);
+  EXPECT_THAT(folder.read("log"), HasSubstr("reading: 0/0 tokens\n"));
+}
+
+TEST(ProgressBar, DrawsOnATerminalAndErasesItself) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0) GTEST_SKIP() << "no pseudo-terminals here";
+  ASSERT_EQ(::grantpt(terminal), 0);
+  ASSERT_EQ(::unlockpt(terminal), 0);
+  std::FILE* stream = std::fopen(::ptsname(terminal), "w");
+  ASSERT_NE(stream, nullptr);
+  {
+    ProgressBar bar(stream);
+    for (uint64_t i = 0; i <= 1000; ++i) bar.update("quantizing", 500, 1000, "tensors");
+    bar.update("quantizing", 2000, 1000, "tensors");
+  }
+  char buffer[8192];
+  const ssize_t n = ::read(terminal, buffer, sizeof(buffer));
+  ASSERT_GT(n, 0);
+  const std::string screen(buffer, static_cast<size_t>(n));
+  std::fclose(stream);
+  ::close(terminal);
+  EXPECT_THAT(screen, HasSubstr("[############............] quantizing: 500/1000 tensors (50 %)"));
+  EXPECT_THAT(screen, Not(HasSubstr("\n")));
+  EXPECT_THAT(screen, EndsWith("\r\x1b[K"));
+  EXPECT_LT(screen.size(), 1000U) << "redrawn too often";
+}
+
+TEST(CancelToken, IsSetAndReset) {
+  CancelToken token;
+  JobControl job;
+  EXPECT_FALSE(job.cancelled());
+  job.update("nobody listens", 1, 2, "things");
+  job.cancel = &token;
+  EXPECT_FALSE(job.cancelled());
+  token.cancel();
+  EXPECT_TRUE(job.cancelled());
+  token.reset();
+  EXPECT_FALSE(job.cancelled());
+}
+
+}  // namespace
+}  // namespace smelt
