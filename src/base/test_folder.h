@@ -24,8 +24,11 @@ class TestFolder {
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;
 
+  std::string path() const { return path_.string(); }
   std::string file(std::string_view name) const { return (path_ / name).string(); }
+  // Makes the folders on the way, too.
   std::string write(std::string_view name, std::string_view text) const {
+    std::filesystem::create_directories((path_ / name).parent_path());
     std::ofstream(path_ / name, std::ios::binary) << text;
     return file(name);
   }

@@ -11,6 +11,7 @@
 #include "formats/gguf.h"
 #include "formats/hf_folder.h"
 #include "formats/llama2c.h"
+#include "formats/memory_guard.h"
 
 namespace smelt {
 
@@ -27,20 +28,29 @@ Checkpoint::Checkpoint(Parts parts)
   for (size_t i = 0; i < tensors_.size(); ++i) index_.emplace(tensors_[i].name, i);
 }
 
-Result<Checkpoint> Checkpoint::open(const std::string& path) {
+namespace {
+
+Result<Checkpoint> open_by_content(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return open_hf_folder(path);
   auto file = MappedFile::open(path);
   if (!file) return std::move(file).error();
+  const std::string shown = escape_for_display(path, 4096);
   const Content content = recognise_content((*file)->bytes());
   if (content.kind == ContentKind::gguf) return open_gguf(path);
   if (content.kind == ContentKind::llama2c_ak42) return open_llama2c(path);
-  if (!content.advice.empty()) return input_error(fmt::format("{}: {}", path, content.advice));
+  if (!content.advice.empty()) return input_error(fmt::format("{}: {}", shown, content.advice));
   if (looks_like_llama2c((*file)->bytes()) || path.ends_with(".bin")) return open_llama2c(path);
   return input_error(
       fmt::format("{}: not a model file: the first bytes are \"{}\"; give a GGUF file, a Hugging Face folder, or a "
                   "llama2.c .bin file",
-                  path, escape_for_display((*file)->text().substr(0, 8))));
+                  shown, escape_for_display((*file)->text().substr(0, 8))));
+}
+
+}  // namespace
+
+Result<Checkpoint> Checkpoint::open(const std::string& path) {
+  return with_memory_guard(path, [&] { return open_by_content(path); });
 }
 
 const TensorEntry* Checkpoint::find_tensor(std::string_view name) const {
@@ -63,7 +73,8 @@ uint64_t Checkpoint::file_bytes() const {
 
 std::string Checkpoint::describe(const TensorEntry& tensor) const {
   const std::string& file = tensor.file_index < files_.size() ? files_[tensor.file_index]->path() : path_;
-  return fmt::format("{}: tensor '{}' at byte {}", file, escape_for_display(tensor.name), tensor.file_offset);
+  return fmt::format("{}: tensor '{}' at byte {}", escape_for_display(file, 4096), escape_for_display(tensor.name),
+                     tensor.file_offset);
 }
 
 }  // namespace smelt

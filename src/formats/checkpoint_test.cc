@@ -7,11 +7,12 @@
 
 #include <cstring>
 
+#include "base/test_folder.h"
 #include "formats/gguf.h"
 #include "formats/hf_folder.h"
 #include "formats/llama2c.h"
 #include "formats/safetensors.h"
-#include "formats/test_files.h"
+#include "formats/zoo_support.h"
 
 namespace smelt {
 namespace {
@@ -83,10 +84,10 @@ TEST(Checkpoint, SurvivesTheWayThroughGguf) {
   const auto model = Checkpoint::open(fixture("stories260K.bin"));
   ASSERT_TRUE(model.has_value());
   auto writer =
-      GgufWriter::create(folder.path("m.gguf"), model->metadata(), declarations_of(*model), Overwrite::refuse);
+      GgufWriter::create(folder.file("m.gguf"), model->metadata(), declarations_of(*model), Overwrite::refuse);
   ASSERT_TRUE(writer.has_value()) << writer.error().message;
   write_all(*writer, *model);
-  const auto again = Checkpoint::open(folder.path("m.gguf"));
+  const auto again = Checkpoint::open(folder.file("m.gguf"));
   ASSERT_TRUE(again.has_value()) << again.error().message;
   EXPECT_EQ(again->format_name(), "GGUF v3");
   EXPECT_EQ(again->file_bytes(), *gguf_file_bytes(model->metadata(), declarations_of(*model)));
@@ -99,7 +100,7 @@ TEST(Checkpoint, SurvivesTheWayThroughAHuggingFaceFolder) {
   TestFolder folder;
   const auto model = Checkpoint::open(fixture("stories260K.bin"));
   ASSERT_TRUE(model.has_value());
-  auto writer = SafetensorsWriter::create(folder.path("model.safetensors"), declarations_of(*model), {{"format", "pt"}},
+  auto writer = SafetensorsWriter::create(folder.file("model.safetensors"), declarations_of(*model), {{"format", "pt"}},
                                           Overwrite::refuse);
   ASSERT_TRUE(writer.has_value()) << writer.error().message;
   write_all(*writer, *model);
@@ -109,13 +110,49 @@ TEST(Checkpoint, SurvivesTheWayThroughAHuggingFaceFolder) {
   config.set("rope_scaling.factor", MetaValue::of_f64(8));
   folder.write("config.json", format_json_metadata(config));
   folder.write("LICENSE.txt", "MIT");
-  const auto again = Checkpoint::open(folder.path(""));
+  const auto again = Checkpoint::open(folder.path());
   ASSERT_TRUE(again.has_value()) << again.error().message;
   EXPECT_EQ(again->dialect(), Dialect::hugging_face);
   EXPECT_EQ(*again->metadata().get_float("rms_norm_eps"), 1e-5);
   EXPECT_EQ(*again->metadata().get_float("rope_scaling.factor"), 8);
   ASSERT_NE(again->find_attachment("LICENSE.txt"), nullptr);
   expect_same_tensors(*model, *again);
+}
+
+// Memory that runs out at any point while a model is opened is an error like any other.
+TEST(Checkpoint, SurvivesFailingAllocations) {
+  TestFolder folder;
+  const std::string shard = zoo::safetensors_bytes(R"({"t":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}})", "\1");
+  folder.write("hf/config.json", R"({"a": [1, 2], "b": {"c": "a text that is longer than a short string"}})");
+  folder.write("hf/a.safetensors", shard);
+  folder.write("hf/model.safetensors.index.json", R"({"weight_map": {"t": "a.safetensors"}})");
+  folder.write("m.gguf", zoo::GgufSketch().bytes());
+  for (const std::string& path : {folder.file("hf"), folder.file("m.gguf"), fixture("stories260K.bin")}) {
+    SCOPED_TRACE(path);
+    zoo::expect_survives_failing_allocations([&] { return zoo::error_of(Checkpoint::open(path)); });
+  }
+}
+
+// Files that are large only on paper: holes cost their maker nothing, and must cost the reader nothing either.
+TEST(Checkpoint, SparseFilesOf64GiBAreRefusedAtOnce) {
+  TestFolder folder;
+  using zoo::encode;
+  using zoo::gguf_array;
+  using zoo::gguf_key;
+  const uint64_t huge = uint64_t{1} << 35;
+  const std::pair<const char*, std::string> keys[] = {{"string", gguf_key("k", 8, encode(huge))},
+                                                      {"bytes", gguf_array("k", 0, huge, "")},
+                                                      {"strings", gguf_array("k", 8, uint64_t{1} << 32, "")}};
+  for (const auto& [name, key] : keys) {
+    SCOPED_TRACE(name);
+    zoo::GgufSketch sketch;
+    sketch.keys.push_back(key);
+    const std::string path = folder.write(std::string(name) + ".gguf", sketch.bytes());
+    std::error_code error;
+    std::filesystem::resize_file(path, uint64_t{1} << 36, error);
+    if (error) GTEST_SKIP() << "no sparse file of 64 GiB here: " << error.message();
+    zoo::expect_refused([&] { return zoo::error_of(Checkpoint::open(path)); }, path, 4096, {"key 'k' at byte"});
+  }
 }
 
 }  // namespace

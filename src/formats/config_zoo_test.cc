@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/test_folder.h"
 #include "formats/hf_folder.h"
-#include "formats/test_files.h"
 #include "formats/zoo_support.h"
 
 namespace smelt::zoo {
@@ -163,15 +163,15 @@ class HfFolder : public testing::Test {
                              "\1");
   }
   void use_index(const std::string& weight_map) {
-    fs::remove(folder_.path("m/model.safetensors"));
+    fs::remove(folder_.file("m/model.safetensors"));
     folder_.write("m/model.safetensors.index.json", R"({"metadata":{"total_size":1},"weight_map":)" + weight_map + "}");
   }
   void expect_open_refused(const std::vector<std::string>& hints) {
-    expect_refused([&] { return error_of(Checkpoint::open(folder_.path("m"))); }, folder_.path("m"), 4096, hints);
+    expect_refused([&] { return error_of(Checkpoint::open(folder_.file("m"))); }, folder_.file("m"), 4096, hints);
   }
   // For refusals by one file in the folder.
   void expect_file_refused(const std::string& file, const std::vector<std::string>& hints) {
-    expect_refused([&] { return error_of(Checkpoint::open(folder_.path("m"))); }, folder_.path("m/" + file), 4096,
+    expect_refused([&] { return error_of(Checkpoint::open(folder_.file("m"))); }, folder_.file("m/" + file), 4096,
                    hints);
   }
   TestFolder folder_;
@@ -183,7 +183,7 @@ TEST_F(HfFolder, IsReadWhenGood) {
       "m/tokenizer_config.json",
       R"({"bos_token": {"content": "<s>", "lstrip": false}, "chat_template": "{{x}}", "added_tokens_decoder": {"0": {"content": "a"}}})");
   folder_.write("m/tokenizer.json", "{}");
-  const auto model = Checkpoint::open(folder_.path("m"));
+  const auto model = Checkpoint::open(folder_.file("m"));
   ASSERT_TRUE(model.has_value()) << model.error().message;
   EXPECT_EQ(*model->metadata().get_string("model_type"), "llama");
   EXPECT_EQ(model->metadata().find_ints("generation_config.eos_token_id").value().value(),
@@ -198,14 +198,14 @@ TEST_F(HfFolder, IsReadInShards) {
   use_index(R"({"t1":"a.safetensors","t2":"b.safetensors"})");
   folder_.write("m/a.safetensors", shard("t1"));
   folder_.write("m/b.safetensors", shard("t2"));
-  const auto model = Checkpoint::open(folder_.path("m"));
+  const auto model = Checkpoint::open(folder_.file("m"));
   ASSERT_TRUE(model.has_value()) << model.error().message;
   EXPECT_EQ(model->files().size(), 2U);
   EXPECT_THAT(model->describe(*model->find_tensor("t2")), HasSubstr("b.safetensors: tensor 't2' at byte"));
 }
 
 TEST_F(HfFolder, no_config) {
-  fs::remove(folder_.path("m/config.json"));
+  fs::remove(folder_.file("m/config.json"));
   expect_open_refused({"config.json is missing"});
 }
 TEST_F(HfFolder, config_truncated) {
@@ -213,8 +213,8 @@ TEST_F(HfFolder, config_truncated) {
   expect_file_refused("config.json", {"line 1:", "JSON"});
 }
 TEST_F(HfFolder, config_is_a_folder) {
-  fs::remove(folder_.path("m/config.json"));
-  fs::create_directory(folder_.path("m/config.json"));
+  fs::remove(folder_.file("m/config.json"));
+  fs::create_directory(folder_.file("m/config.json"));
   expect_file_refused("config.json", {"not a regular file"});
 }
 TEST_F(HfFolder, generation_config_bad) {
@@ -224,43 +224,43 @@ TEST_F(HfFolder, generation_config_bad) {
 TEST_F(HfFolder, auto_map_is_noted_and_not_run) {
   folder_.write("m/config.json", R"({"auto_map": {"AutoConfig": "evil.Config"}})");
   const LogCapture log;
-  EXPECT_TRUE(Checkpoint::open(folder_.path("m")).has_value());
+  EXPECT_TRUE(Checkpoint::open(folder_.file("m")).has_value());
   ASSERT_EQ(log.lines().size(), 1U);
   EXPECT_THAT(log.lines()[0], HasSubstr("auto_map"));
 }
 TEST_F(HfFolder, no_weights) {
-  fs::remove(folder_.path("m/model.safetensors"));
+  fs::remove(folder_.file("m/model.safetensors"));
   expect_open_refused({"model.safetensors", "index"});
 }
 TEST_F(HfFolder, only_a_pickle) {
-  fs::rename(folder_.path("m/model.safetensors"), folder_.path("m/pytorch_model.bin"));
+  fs::rename(folder_.file("m/model.safetensors"), folder_.file("m/pytorch_model.bin"));
   expect_open_refused({"pytorch_model.bin", "pickle", "safe_serialization"});
 }
 TEST_F(HfFolder, weights_are_a_fifo) {
-  fs::remove(folder_.path("m/model.safetensors"));
-  ASSERT_EQ(::mkfifo(folder_.path("m/model.safetensors").c_str(), 0600), 0);
+  fs::remove(folder_.file("m/model.safetensors"));
+  ASSERT_EQ(::mkfifo(folder_.file("m/model.safetensors").c_str(), 0600), 0);
   expect_file_refused("model.safetensors", {"not a regular file"});
 }
 TEST_F(HfFolder, weights_link_out_of_the_folder) {
-  fs::rename(folder_.path("m/model.safetensors"), folder_.path("outside.safetensors"));
-  fs::create_symlink("../outside.safetensors", folder_.path("m/model.safetensors"));
+  fs::rename(folder_.file("m/model.safetensors"), folder_.file("outside.safetensors"));
+  fs::create_symlink("../outside.safetensors", folder_.file("m/model.safetensors"));
   expect_open_refused({"model.safetensors", "leads out of the model's folder"});
 }
 TEST_F(HfFolder, tokenizer_links_out_of_the_folder) {
   folder_.write("secret", "secret");
-  fs::create_symlink("../secret", folder_.path("m/tokenizer.json"));
+  fs::create_symlink("../secret", folder_.file("m/tokenizer.json"));
   expect_open_refused({"tokenizer.json", "leads out"});
 }
 TEST_F(HfFolder, link_dangling) {
-  fs::create_symlink("nowhere.json", folder_.path("m/tokenizer.json"));
+  fs::create_symlink("nowhere.json", folder_.file("m/tokenizer.json"));
   expect_open_refused({"tokenizer.json", "No such file"});
 }
 TEST_F(HfFolder, link_loop) {
-  fs::create_symlink("tokenizer.json", folder_.path("m/tokenizer.json"));
+  fs::create_symlink("tokenizer.json", folder_.file("m/tokenizer.json"));
   expect_open_refused({"tokenizer.json", "symbolic links"});
 }
 TEST_F(HfFolder, CacheOfTheHubIsRead) {
-  const std::string revision = folder_.path("hub/models--x/snapshots/abc");
+  const std::string revision = folder_.file("hub/models--x/snapshots/abc");
   fs::create_directories(revision);
   folder_.write("hub/models--x/blobs/1", R"({"model_type": "llama"})");
   folder_.write("hub/models--x/blobs/2", shard("t"));
@@ -273,7 +273,7 @@ TEST_F(HfFolder, CacheOfTheHubIsRead) {
 TEST_F(HfFolder, shard_names_that_lead_away) {
   folder_.write("outside.safetensors", shard("t"));
   const std::vector<std::string> names = {"../outside.safetensors",
-                                          folder_.path("outside.safetensors"),
+                                          folder_.file("outside.safetensors"),
                                           "/etc/passwd",
                                           "sub/x.safetensors",
                                           "http://host/x.safetensors",
@@ -324,7 +324,7 @@ TEST_F(HfFolder, shard_truncated) {
   expect_file_refused("a.safetensors", {"truncated"});
 }
 TEST_F(HfFolder, index_without_map) {
-  fs::remove(folder_.path("m/model.safetensors"));
+  fs::remove(folder_.file("m/model.safetensors"));
   folder_.write("m/model.safetensors.index.json", R"({"metadata":{}})");
   expect_open_refused({"index.json", "weight_map"});
 }
@@ -339,7 +339,7 @@ TEST(Openers, PathsThatHoldNoModel) {
     SCOPED_TRACE(path);
     expect_refused([&] { return error_of(Checkpoint::open(path)); }, path, 4096, hints);
   };
-  refuse(folder.path("missing.gguf"), {"No such file"});
+  refuse(folder.file("missing.gguf"), {"No such file"});
   refuse(folder.write("empty.gguf", ""), {"empty"});
   refuse(folder.write("x.gguf", "certainly no model, but long enough"), {"not a model file", "GGUF"});
   refuse(folder.write("pytorch_model.bin", std::string("PK\x03\x04 rest of the archive, longer than a header")),
@@ -349,12 +349,12 @@ TEST(Openers, PathsThatHoldNoModel) {
   refuse(folder.write("model.gz", "\x1f\x8b rest"), {"compressed"});
   refuse(folder.write("old.bin", "tjgg\x01 rest"), {"before GGUF"});
   refuse(folder.write("short.bin", "abc"), {"3 bytes"});
-  fs::create_symlink("nowhere", folder.path("dangling"));
-  refuse(folder.path("dangling"), {"No such file"});
-  fs::create_symlink("loop", folder.path("loop"));
-  refuse(folder.path("loop"), {"symbolic links"});
-  ASSERT_EQ(::mkfifo(folder.path("fifo").c_str(), 0600), 0);
-  refuse(folder.path("fifo"), {"not a regular file", "pipe"});
+  fs::create_symlink("nowhere", folder.file("dangling"));
+  refuse(folder.file("dangling"), {"No such file"});
+  fs::create_symlink("loop", folder.file("loop"));
+  refuse(folder.file("loop"), {"symbolic links"});
+  ASSERT_EQ(::mkfifo(folder.file("fifo").c_str(), 0600), 0);
+  refuse(folder.file("fifo"), {"not a regular file", "pipe"});
   refuse("/dev/zero", {"not a regular file"});
 }
 

@@ -14,6 +14,7 @@
 #include "formats/gguf.h"
 #include "formats/gguf_format.h"
 #include "formats/gguf_values.h"
+#include "formats/memory_guard.h"
 
 namespace smelt {
 namespace {
@@ -356,7 +357,7 @@ Status HeaderParser::place_tensor(const TensorRecord& record, const TensorRecord
 }  // namespace
 
 Result<GgufContents> parse_gguf(std::span<const std::byte> bytes, const std::string& file_name) {
-  return HeaderParser(bytes, file_name).parse();
+  return with_memory_guard(file_name, [&] { return HeaderParser(bytes, file_name).parse(); });
 }
 
 }  // namespace smelt

@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "formats/test_files.h"
+#include "base/test_folder.h"
 #include "formats/zoo_support.h"
 
 namespace smelt::zoo {
@@ -64,13 +64,13 @@ Status write_model(const std::string& path, const Metadata& metadata, const std:
 TEST(GgufWriter, KeepsEveryTypeOfMetadata) {
   const TestFolder folder;
   const Metadata metadata = every_type();
-  ASSERT_TRUE(write_model(folder.path("m.gguf"), metadata, {}, {}).has_value());
-  const auto model = Checkpoint::open(folder.path("m.gguf"));
+  ASSERT_TRUE(write_model(folder.file("m.gguf"), metadata, {}, {}).has_value());
+  const auto model = Checkpoint::open(folder.file("m.gguf"));
   ASSERT_TRUE(model.has_value()) << model.error().message;
   ASSERT_EQ(model->metadata().entries().size(), metadata.entries().size());
   // Written again, the bytes are the same: nothing was lost or widened.
-  ASSERT_TRUE(write_model(folder.path("again.gguf"), model->metadata(), {}, {}).has_value());
-  EXPECT_EQ(*read_file(folder.path("m.gguf"), 1 << 20), *read_file(folder.path("again.gguf"), 1 << 20));
+  ASSERT_TRUE(write_model(folder.file("again.gguf"), model->metadata(), {}, {}).has_value());
+  EXPECT_EQ(*read_file(folder.file("m.gguf"), 1 << 20), *read_file(folder.file("again.gguf"), 1 << 20));
   EXPECT_EQ(std::get<int64_t>(model->metadata().find("i8")->value), -128);
   EXPECT_EQ(*model->metadata().get_uint("u64"), ~uint64_t{0});
   EXPECT_EQ(*model->metadata().get_string("string"), std::string("a\0\xff", 3));
@@ -86,8 +86,8 @@ TEST(GgufWriter, AlignsTensorsAndKeepsTheirBytes) {
   Metadata metadata;
   metadata.set("general.alignment", MetaValue::of_u32(4096));  // of the source file; must not be kept
   metadata.set("split.count", {MetaType::u16, uint64_t{2}});
-  ASSERT_TRUE(write_model(folder.path("m.gguf"), metadata, tensors, data).has_value());
-  const auto model = Checkpoint::open(folder.path("m.gguf"));
+  ASSERT_TRUE(write_model(folder.file("m.gguf"), metadata, tensors, data).has_value());
+  const auto model = Checkpoint::open(folder.file("m.gguf"));
   ASSERT_TRUE(model.has_value()) << model.error().message;
   EXPECT_TRUE(model->metadata().entries().empty());
   EXPECT_EQ(model->file_bytes(), *gguf_file_bytes(metadata, tensors));
@@ -106,9 +106,9 @@ TEST(GgufWriter, RefusesWhatWouldBeABadFile) {
   const TestFolder folder;
   const auto message = [&](const Metadata& metadata, const std::vector<TensorDeclaration>& tensors,
                            const std::vector<std::string>& data = {}) {
-    const Status status = write_model(folder.path("m.gguf"), metadata, tensors, data);
-    EXPECT_FALSE(std::filesystem::exists(folder.path("m.gguf")));
-    EXPECT_TRUE(std::filesystem::is_empty(folder.path("")));  // no temporary either
+    const Status status = write_model(folder.file("m.gguf"), metadata, tensors, data);
+    EXPECT_FALSE(std::filesystem::exists(folder.file("m.gguf")));
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));  // no temporary either
     return status ? std::string("was written") : status.error().message;
   };
   Metadata wrong;
@@ -148,14 +148,14 @@ class GgufSplit : public testing::Test {
   }
   static std::string name(uint64_t i, uint64_t count = 3) { return fmt::format("m-{:05}-of-{:05}.gguf", i + 1, count); }
   void expect_first_refused(const std::vector<std::string>& hints) {
-    expect_refused([&] { return error_of(Checkpoint::open(folder_.path(name(0)))); }, folder_.path(name(0)), 4096,
+    expect_refused([&] { return error_of(Checkpoint::open(folder_.file(name(0)))); }, folder_.file(name(0)), 4096,
                    hints);
   }
   TestFolder folder_;
 };
 
 TEST_F(GgufSplit, AllPartsAreJoined) {
-  const auto model = Checkpoint::open(folder_.path(name(0)));
+  const auto model = Checkpoint::open(folder_.file(name(0)));
   ASSERT_TRUE(model.has_value()) << model.error().message;
   EXPECT_EQ(model->files().size(), 3U);
   ASSERT_EQ(model->tensors().size(), 3U);
@@ -165,7 +165,7 @@ TEST_F(GgufSplit, AllPartsAreJoined) {
   EXPECT_TRUE(model->metadata().contains("general.architecture"));
 }
 TEST_F(GgufSplit, split_part_missing) {
-  std::filesystem::remove(folder_.path(name(1)));
+  std::filesystem::remove(folder_.file(name(1)));
   expect_first_refused({"part 2 of 3", "m-00002-of-00003.gguf", "No such file"});
 }
 TEST_F(GgufSplit, split_part_truncated) {
@@ -173,27 +173,27 @@ TEST_F(GgufSplit, split_part_truncated) {
   expect_first_refused({"part 3 of 3", "truncated"});
 }
 TEST_F(GgufSplit, split_second_part_given) {
-  expect_refused([&] { return error_of(Checkpoint::open(folder_.path(name(1)))); }, folder_.path(name(1)), 4096,
+  expect_refused([&] { return error_of(Checkpoint::open(folder_.file(name(1)))); }, folder_.file(name(1)), 4096,
                  {"part 2 of 3", "give the first part", "-00001-of-00003.gguf"});
 }
 TEST_F(GgufSplit, split_renamed) {
-  std::filesystem::rename(folder_.path(name(0)), folder_.path("model.gguf"));
-  expect_refused([&] { return error_of(Checkpoint::open(folder_.path("model.gguf"))); }, folder_.path("model.gguf"),
+  std::filesystem::rename(folder_.file(name(0)), folder_.file("model.gguf"));
+  expect_refused([&] { return error_of(Checkpoint::open(folder_.file("model.gguf"))); }, folder_.file("model.gguf"),
                  4096, {"split.no", "-00001-of-00003.gguf"});
 }
 TEST_F(GgufSplit, split_parts_exchanged) {
   folder_.write(name(1), part(2, 3, "t2", 3));
-  expect_refused([&] { return error_of(Checkpoint::open(folder_.path(name(0)))); }, folder_.path(name(1)), 4096,
+  expect_refused([&] { return error_of(Checkpoint::open(folder_.file(name(0)))); }, folder_.file(name(1)), 4096,
                  {"split.no", "this is part 3 of 3", "must be part 2 of 3"});
 }
 TEST_F(GgufSplit, split_of_another_set) {
   folder_.write(name(1), part(1, 4, "t1", 3));
-  expect_refused([&] { return error_of(Checkpoint::open(folder_.path(name(0)))); }, folder_.path(name(1)), 4096,
+  expect_refused([&] { return error_of(Checkpoint::open(folder_.file(name(0)))); }, folder_.file(name(1)), 4096,
                  {"part 2 of 4"});
 }
 TEST_F(GgufSplit, split_tensor_twice) {
   folder_.write(name(1), part(1, 3, "t0", 3));
-  expect_refused([&] { return error_of(Checkpoint::open(folder_.path(name(0)))); }, folder_.path(name(1)), 4096,
+  expect_refused([&] { return error_of(Checkpoint::open(folder_.file(name(0)))); }, folder_.file(name(1)), 4096,
                  {"tensor 't0' at byte", "m-00001-of-00003.gguf has a tensor of this name too"});
 }
 TEST_F(GgufSplit, split_tensors_count_wrong) {
@@ -212,7 +212,7 @@ TEST_F(GgufSplit, split_count_of_the_wrong_type) {
 }
 TEST_F(GgufSplit, split_count_65535) {
   folder_.write(name(0, 65535), part(0, 65535, "t0", 3));
-  expect_refused([&] { return error_of(Checkpoint::open(folder_.path(name(0, 65535)))); }, folder_.path(name(0, 65535)),
+  expect_refused([&] { return error_of(Checkpoint::open(folder_.file(name(0, 65535)))); }, folder_.file(name(0, 65535)),
                  4096, {"part 2 of 65535", "No such file"});
 }
 
@@ -237,11 +237,11 @@ TEST(GgufSpeed, VocabularyOf128kTokensInUnder100Milliseconds) {
   metadata.set("tokenizer.ggml.merges", MetaValue::of_strings(merges));
   metadata.set("tokenizer.ggml.token_type", MetaValue::of_i32s(std::vector<int64_t>(tokens.size(), 1)));
   const TestFolder folder;
-  ASSERT_TRUE(write_model(folder.path("v.gguf"), metadata, {}, {}).has_value());
+  ASSERT_TRUE(write_model(folder.file("v.gguf"), metadata, {}, {}).has_value());
   double best_ms = 1e9;
   for (int i = 0; i < 5; ++i) {  // the best of five: the machine may be busy
     const auto start = std::chrono::steady_clock::now();
-    const auto model = Checkpoint::open(folder.path("v.gguf"));
+    const auto model = Checkpoint::open(folder.file("v.gguf"));
     best_ms =
         std::min(best_ms, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     ASSERT_TRUE(model.has_value());

@@ -2,12 +2,14 @@
 // The names of shards come from a file, so they are held to plain names, and links must not lead out of the model.
 #include "formats/hf_folder.h"
 
+#include <dirent.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <unordered_map>
 
 #include "base/log.h"
@@ -43,6 +45,8 @@ constexpr std::array kAttachmentNames = {"tokenizer.json",
 constexpr std::array kLicencePrefixes = {"LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING"};
 constexpr std::array kPickles = {"pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.00.pth"};
 
+const dirent* next_entry(DIR* folder) { return folder == nullptr ? nullptr : ::readdir(folder); }
+
 class FolderReader {
  public:
   explicit FolderReader(const std::string& path) : path_(path), shown_(escape_for_display(path, 4096)) {}
@@ -70,6 +74,10 @@ class FolderReader {
   bool exists(const std::string& name) const {
     std::error_code error;
     return fs::exists(fs::symlink_status(full(name), error));
+  }
+  bool is_file(const std::string& name) const {
+    std::error_code ignored;
+    return fs::is_regular_file(full(name), ignored);
   }
   Error error(const std::string& message) const { return input_error(fmt::format("{}: {}", shown_, message)); }
 
@@ -234,13 +242,13 @@ Status FolderReader::check_against_index(const ShardTensors& expected) const {
 
 std::vector<std::string> FolderReader::attachment_names() const {
   std::vector<std::string> names(kAttachmentNames.begin(), kAttachmentNames.end());
-  std::error_code failed;
-  for (fs::directory_iterator it(path_, failed), end; !failed && it != end; it.increment(failed)) {
-    const std::string name = it->path().filename().string();
+  // Not directory_iterator: libstdc++'s ends the program if memory runs out in it.
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path_.c_str()), ::closedir);
+  for (const dirent* entry = next_entry(folder.get()); entry != nullptr; entry = next_entry(folder.get())) {
+    const std::string_view name = entry->d_name;
     const bool licence = std::any_of(kLicencePrefixes.begin(), kLicencePrefixes.end(),
-                                     [&](const char* p) { return name.starts_with(p); });
-    std::error_code ignored;
-    if (licence && it->is_regular_file(ignored)) names.push_back(name);
+                                     [&](const char* prefix) { return name.starts_with(prefix); });
+    if (licence && is_file(std::string(name))) names.emplace_back(name);
   }
   std::sort(names.begin() + kAttachmentNames.size(), names.end());  // the order of a folder is arbitrary
   return names;

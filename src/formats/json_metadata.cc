@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "formats/hf_folder.h"
 #include "formats/json_walk.h"
+#include "formats/memory_guard.h"
 
 namespace smelt {
 namespace {
@@ -220,9 +221,11 @@ void insert_nested(nlohmann::ordered_json& root, const std::vector<std::string>&
 }  // namespace
 
 Result<Metadata> parse_json_metadata(std::string_view json, const std::string& file_name) {
-  Flattener flattener;
-  SMELT_TRY(walk_json({.text = json, .file_name = file_name}, flattener));
-  return flattener.take();
+  return with_memory_guard(file_name, [&]() -> Result<Metadata> {
+    Flattener flattener;
+    SMELT_TRY(walk_json({.text = json, .file_name = file_name}, flattener));
+    return flattener.take();
+  });
 }
 
 std::string format_json_metadata(const Metadata& metadata) {

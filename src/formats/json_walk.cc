@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <exception>
 #include <iterator>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <vector>
@@ -155,6 +156,8 @@ Status walk_json(const JsonSource& source, JsonVisitor& visitor) {
     const CountingIterator first(begin, handler.furthest());
     const CountingIterator last(begin + source.text.size(), handler.furthest());
     if (nlohmann::json::sax_parse(first, last, &handler)) return {};
+  } catch (const std::bad_alloc&) {
+    throw;  // for the guards at the doors, which free everything first
   } catch (const std::exception& error) {
     return input_error(fmt::format("{}: cannot be read as JSON: {}", escape_for_display(source.file_name, 4096),
                                    shorten(error.what())));

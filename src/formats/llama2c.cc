@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "formats/byte_reader.h"
 #include "formats/llama2c_int8.h"
+#include "formats/memory_guard.h"
 
 namespace smelt {
 namespace {
@@ -315,7 +316,7 @@ bool looks_like_llama2c(std::span<const std::byte> bytes) {
 }
 
 Result<Checkpoint::Parts> parse_llama2c(std::span<const std::byte> bytes, const std::string& file_name) {
-  return Parser(bytes, file_name).parse();
+  return with_memory_guard(file_name, [&] { return Parser(bytes, file_name).parse(); });
 }
 
 Result<Checkpoint> open_llama2c(const std::string& path) {

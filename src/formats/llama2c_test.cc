@@ -8,8 +8,8 @@
 #include <cmath>
 #include <functional>
 
+#include "base/test_folder.h"
 #include "formats/byte_reader.h"
-#include "formats/test_files.h"
 #include "formats/zoo_support.h"
 
 namespace smelt::zoo {
@@ -156,16 +156,16 @@ TEST(Llama2c, TokenizerBesideTheModelIsAttached) {
   folder.write("m.bin", Llama2cSketch().bytes());
   {
     const LogCapture log;
-    const auto model = Checkpoint::open(folder.path("m.bin"));
+    const auto model = Checkpoint::open(folder.file("m.bin"));
     ASSERT_TRUE(model.has_value()) << model.error().message;
     EXPECT_EQ(model->find_attachment("tokenizer.bin"), nullptr);
     ASSERT_EQ(log.lines().size(), 1U);
     EXPECT_THAT(log.lines()[0], testing::HasSubstr("no tokenizer.bin or tok10.bin"));
   }
   folder.write("tok10.bin", "by size");
-  EXPECT_EQ(Checkpoint::open(folder.path("m.bin"))->find_attachment("tokenizer.bin")->bytes, "by size");
+  EXPECT_EQ(Checkpoint::open(folder.file("m.bin"))->find_attachment("tokenizer.bin")->bytes, "by size");
   folder.write("tokenizer.bin", "by name");
-  EXPECT_EQ(Checkpoint::open(folder.path("m.bin"))->find_attachment("tokenizer.bin")->bytes, "by name");
+  EXPECT_EQ(Checkpoint::open(folder.file("m.bin"))->find_attachment("tokenizer.bin")->bytes, "by name");
 }
 
 struct BadModel {

@@ -19,6 +19,7 @@
 #include "formats/byte_reader.h"
 #include "formats/content.h"
 #include "formats/json_walk.h"
+#include "formats/memory_guard.h"
 
 namespace smelt {
 namespace {
@@ -278,7 +279,7 @@ Status FileParser::check_coverage(const std::vector<TensorEntry>& tensors) const
 }  // namespace
 
 Result<std::vector<TensorEntry>> parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name) {
-  return FileParser(bytes, file_name).parse();
+  return with_memory_guard(file_name, [&] { return FileParser(bytes, file_name).parse(); });
 }
 
 }  // namespace smelt

@@ -5,8 +5,8 @@
 
 #include <chrono>
 
+#include "base/test_folder.h"
 #include "formats/safetensors.h"
-#include "formats/test_files.h"
 #include "formats/zoo_support.h"
 
 namespace smelt::zoo {
@@ -276,7 +276,7 @@ TEST(SafetensorsAccepts, AHundredThousandTensorsInUnderTwoSeconds) {
 
 TEST(SafetensorsWriter, WritesWhatTheReaderReads) {
   const TestFolder folder;
-  auto writer = SafetensorsWriter::create(folder.path("m.safetensors"),
+  auto writer = SafetensorsWriter::create(folder.file("m.safetensors"),
                                           {{"x \"quoted\" é", DType::f32, {2, 1}}, {"y", DType::bf16, {3}}},
                                           {{"licence", "line\nline"}}, Overwrite::refuse);
   ASSERT_TRUE(writer.has_value()) << writer.error().message;
@@ -286,7 +286,7 @@ TEST(SafetensorsWriter, WritesWhatTheReaderReads) {
   ASSERT_TRUE(writer->next_tensor().has_value());
   ASSERT_TRUE(writer->write(std::as_bytes(std::span(bytes)).first(6)).has_value());
   ASSERT_TRUE(writer->commit().has_value());
-  const auto file = MappedFile::open(folder.path("m.safetensors"));
+  const auto file = MappedFile::open(folder.file("m.safetensors"));
   ASSERT_TRUE(file.has_value());
   EXPECT_EQ((*file)->size(), writer->size());
   const auto tensors = parse_safetensors((*file)->bytes(), "m");
@@ -299,7 +299,7 @@ TEST(SafetensorsWriter, WritesWhatTheReaderReads) {
 TEST(SafetensorsWriter, RefusesWhatCannotBeWritten) {
   const TestFolder folder;
   const auto create = [&](std::vector<TensorDeclaration> tensors) {
-    return error_of(SafetensorsWriter::create(folder.path("m.safetensors"), tensors, {}, Overwrite::refuse))
+    return error_of(SafetensorsWriter::create(folder.file("m.safetensors"), tensors, {}, Overwrite::refuse))
         .value_or(Error{})
         .message;
   };
@@ -309,7 +309,7 @@ TEST(SafetensorsWriter, RefusesWhatCannotBeWritten) {
   EXPECT_THAT(create({{"__metadata__", DType::f32, {1}}}), HasSubstr("reserved"));
   EXPECT_THAT(create({{"\xff", DType::f32, {1}}}), HasSubstr("UTF-8"));
   EXPECT_THAT(create({{"h", DType::f16, {1}}, {"f", DType::f32, {1}}}), HasSubstr("wider types first"));
-  EXPECT_FALSE(std::filesystem::exists(folder.path("m.safetensors")));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("m.safetensors")));
 }
 
 }  // namespace

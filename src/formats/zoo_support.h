@@ -19,6 +19,10 @@ namespace smelt::zoo {
 void expect_refused(const std::function<std::optional<Error>()>& open, const std::string& file_name,
                     uint64_t file_bytes, const std::vector<std::string>& hints);
 
+// Lets the first, second, third … allocation of this thread fail in turn, until `open` succeeds: each failure must come
+// back as an error that tells of memory.
+void expect_survives_failing_allocations(const std::function<std::optional<Error>()>& open);
+
 // Collects what the library logs while it lives.
 class LogCapture {
  public:

@@ -17,8 +17,10 @@ namespace {
 
 thread_local size_t live_bytes = 0;
 thread_local size_t peak_bytes = 0;
+thread_local int64_t allocations_until_failure = -1;  // negative: none fails
 
 void* counted_allocate(size_t size) {
+  if (allocations_until_failure >= 0 && allocations_until_failure-- == 0) throw std::bad_alloc();
   void* block = std::malloc(size == 0 ? 1 : size);
   if (block == nullptr) throw std::bad_alloc();
   live_bytes += malloc_usable_size(block);
@@ -68,6 +70,23 @@ void expect_refused(const std::function<std::optional<Error>()>& open, const std
       << message;
   EXPECT_LT(message.size(), 1000U) << message;
   for (const std::string& hint : hints) EXPECT_THAT(message, testing::HasSubstr(hint));
+}
+
+void expect_survives_failing_allocations(const std::function<std::optional<Error>()>& open) {
+  ASSERT_EQ(open(), std::nullopt) << "must succeed while memory lasts";
+  for (int64_t n = 0; n < 1000000; ++n) {
+    allocations_until_failure = n;
+    const std::optional<Error> error = open();
+    const bool failed = allocations_until_failure < 0;
+    allocations_until_failure = -1;
+    if (!failed) {
+      EXPECT_FALSE(error.has_value());
+      return;
+    }
+    ASSERT_TRUE(error.has_value()) << "allocation " << n << " failed unnoticed";
+    ASSERT_THAT(error->message, testing::HasSubstr("memory")) << n;
+  }
+  FAIL() << "never succeeded";
 }
 
 LogCapture::LogCapture() {
