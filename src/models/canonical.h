@@ -24,12 +24,19 @@ struct CanonicalTensor {
   int64_t source_row(int64_t r) const { return row_order.empty() ? r : row_order[static_cast<size_t>(r)]; }
 };
 
+// A tensor that is in no file in this form (rope_freqs.weight, biases in another order). CanonicalTensors point to it.
+struct GeneratedTensor {
+  std::shared_ptr<const TensorEntry> entry;
+  std::shared_ptr<const std::vector<std::byte>> bytes;
+};
+
 struct CanonicalModel {
   std::shared_ptr<const Checkpoint> checkpoint;  // keeps the views alive
   ModelConfig config;
   Metadata metadata;                     // target dialect; for GGUF without general.file_type
   std::vector<CanonicalTensor> tensors;  // in writing order
-  std::vector<Attachment> attachments;   // Hugging Face target: tokenizer.json, LICENSE, …
+  std::vector<GeneratedTensor> generated;
+  std::vector<Attachment> attachments;  // Hugging Face target: tokenizer.json, LICENSE, …
 };
 
 // From a GGUF: everything as it is, unknown keys and tensors included. From others: translated; the licence text and

@@ -28,20 +28,12 @@ struct TensorName {
   RowOrder order = RowOrder::same;
 };
 
-// A hyper-parameter in both dialects. The GGUF key follows "ARCHITECTURE.".
-struct KeyName {
-  const char* gguf;
-  const char* hugging_face;
-  bool is_float = false;
-};
-
 struct ModelFamily {
   const char* name;
   const char* gguf_architecture;                  // general.architecture
   std::span<const char* const> hf_architectures;  // config.json "architectures"; the first is what we write
   const char* hf_model_type;                      // config.json "model_type" of the first
   std::span<const TensorName> tensors;
-  std::span<const KeyName> keys;
   Result<ModelConfig> (*parse_config)(const Checkpoint& checkpoint);
   Result<std::shared_ptr<const Model>> (*load)(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config);
 };

@@ -440,17 +440,6 @@ Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> chec
 
 constexpr const char* kHfArchitectures[] = {"LlamaForCausalLM", "MistralForCausalLM"};
 
-constexpr KeyName kKeyNames[] = {
-    {"block_count", "num_hidden_layers"},
-    {"context_length", "max_position_embeddings"},
-    {"embedding_length", "hidden_size"},
-    {"feed_forward_length", "intermediate_size"},
-    {"attention.head_count", "num_attention_heads"},
-    {"attention.head_count_kv", "num_key_value_heads"},
-    {"attention.layer_norm_rms_epsilon", "rms_norm_eps", true},
-    {"vocab_size", "vocab_size"},
-};
-
 }  // namespace
 
 extern const ModelFamily llama_family = {.name = "llama",
@@ -458,7 +447,6 @@ extern const ModelFamily llama_family = {.name = "llama",
                                          .hf_architectures = kHfArchitectures,
                                          .hf_model_type = "llama",
                                          .tensors = kTensorNames,
-                                         .keys = kKeyNames,
                                          .parse_config = parse_config,
                                          .load = load};
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 
 #include "base/text.h"
 #include "models/family.h"
@@ -58,6 +59,13 @@ bool handles(const ModelFamily& family, const std::string& architecture, Dialect
   return false;
 }
 
+// "models/tiny-chat/" and "models/tiny-chat.gguf" are both called tiny-chat.
+std::string file_stem(const std::string& path) {
+  const std::filesystem::path full(path);
+  const std::filesystem::path last = full.has_filename() ? full.filename() : full.parent_path().filename();
+  return last.extension() == ".gguf" || last.extension() == ".bin" ? last.stem().string() : last.string();
+}
+
 }  // namespace
 
 std::span<const ModelFamily* const> all_families() { return kFamilies; }
@@ -101,7 +109,9 @@ const TensorName* find_tensor_name(const ModelFamily& family, std::string_view p
 
 Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
   SMELT_ASSIGN(const ModelFamily* family, find_family(checkpoint));
-  return family->parse_config(checkpoint).with_context(config_file(checkpoint));
+  SMELT_ASSIGN(ModelConfig config, family->parse_config(checkpoint).with_context(config_file(checkpoint)));
+  if (config.name.empty()) config.name = file_stem(checkpoint.path());
+  return config;
 }
 
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint) {

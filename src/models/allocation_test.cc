@@ -1,0 +1,55 @@
+// A forward pass allocates nothing: counted by replacing the allocation functions of the whole test program.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "models/model.h"
+#include "models/test_forward.h"
+
+namespace {
+
+std::atomic<int64_t> g_allocations{0};
+
+void* count_and_allocate(std::size_t size) {
+  g_allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return count_and_allocate(size); }
+void* operator new[](std::size_t size) { return count_and_allocate(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+
+namespace smelt {
+namespace {
+
+TEST(Allocation, ForwardAllocatesNothing) {
+  const std::string path = std::string(SMELT_SOURCE_DIR) + "/tests/fixtures/stories260K/stories260K.bin";
+  auto checkpoint = Checkpoint::open(path);
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  auto model = Model::load(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
+  ASSERT_TRUE(model) << model.error().message;
+  std::vector<TokenId> tokens(300, 5);
+  for (const int n_threads : {1, 2}) {
+    TestRun run(*model, 512, n_threads);
+    std::vector<float> logits(static_cast<size_t>((*model)->config().n_vocab));
+    run.append_into(std::span(tokens).first(1), 1, logits.data());  // decides the instruction set, once
+    const int64_t before = g_allocations.load();
+    run.append_into(tokens, 1, logits.data());
+    run.append_into(std::span(tokens).first(1), 1, logits.data());
+    EXPECT_EQ(g_allocations.load() - before, 0) << n_threads << " threads";
+  }
+  const int64_t before = g_allocations.load();
+  delete new int(1);
+  EXPECT_GT(g_allocations.load(), before);  // the counter counts
+}
+
+}  // namespace
+}  // namespace smelt

@@ -1,0 +1,173 @@
+// Tensors in the other dialect's names and row order.
+#include "models/canonical.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "base/log.h"
+#include "models/canonical_keys.h"
+#include "models/family.h"
+#include "models/model.h"
+#include "models/rope_config.h"
+
+namespace smelt {
+namespace {
+
+// Rows of each head, half-split ↔ interleaved: pair i of a head is rows (i, i + half) there and (2i, 2i + 1) here.
+std::vector<int32_t> reorder_heads(int64_t n_heads, int64_t d_head, Dialect target) {
+  std::vector<int32_t> order(static_cast<size_t>(n_heads * d_head));
+  const int64_t half = d_head / 2;
+  for (int64_t h = 0; h < n_heads; ++h) {
+    for (int64_t i = 0; i < d_head; ++i) {
+      const int64_t split = h * d_head + i;
+      const int64_t interleaved = h * d_head + 2 * (i % half) + i / half;
+      const bool to_gguf = target == Dialect::gguf;
+      order[static_cast<size_t>(to_gguf ? interleaved : split)] = static_cast<int32_t>(to_gguf ? split : interleaved);
+    }
+  }
+  return order;
+}
+
+class Translator {
+ public:
+  Translator(CanonicalModel& model, const ModelFamily& family, Dialect target)
+      : model_(model), family_(family), target_(target), source_(model.checkpoint->dialect()) {}
+
+  // Tensors outside the layers first, as they come, then layer by layer.
+  Status add_tensors() {
+    for (int64_t layer = -1; layer < model_.config.n_layers; ++layer) {
+      for (const TensorName& name : family_.tensors) {
+        const bool is_layered = std::string_view(name.gguf).find("{}") != std::string_view::npos;
+        if (is_layered == (layer >= 0)) SMELT_TRY(add(name, layer));
+      }
+    }
+    note_others();
+    return {};
+  }
+
+  void add_generated(const std::string& name, std::vector<float> values) {
+    auto bytes = std::make_shared<std::vector<std::byte>>(values.size() * sizeof(float));
+    std::memcpy(bytes->data(), values.data(), bytes->size());
+    TensorView view{.dtype = DType::f32, .shape = {static_cast<int64_t>(values.size())}, .bytes = *bytes};
+    add_owned(name, view, std::move(bytes));
+  }
+
+ private:
+  const char* name_in(const TensorName& name, Dialect dialect) const {
+    return dialect == Dialect::gguf ? name.gguf : name.hugging_face;
+  }
+
+  Status add(const TensorName& name, int64_t layer) {
+    const TensorEntry* source = model_.checkpoint->find_tensor(layer_name(name_in(name, source_), layer));
+    const bool is_unused_head = model_.config.tied_head && std::string_view(name.gguf) == "output.weight";
+    if (source == nullptr || is_unused_head) return {};
+    const std::string target_name = layer_name(name_in(name, target_), layer);
+    CanonicalTensor tensor{.name = target_name, .source = source, .shape = source->view.shape, .row_order = {}};
+    if (name.order != RowOrder::same) {
+      const ModelConfig& c = model_.config;
+      tensor.row_order =
+          reorder_heads(name.order == RowOrder::query_heads ? c.n_heads : c.n_kv_heads, c.d_head, target_);
+    }
+    if (tensor.row_order.empty() || source->view.shape.rank > 1) {
+      model_.tensors.push_back(std::move(tensor));
+      return {};
+    }
+    return add_reordered_vector(target_name, *source, tensor.row_order);
+  }
+
+  // A vector is one row for those who copy rows, so its values are put in order here.
+  Status add_reordered_vector(const std::string& name, const TensorEntry& source, const std::vector<int32_t>& order) {
+    std::vector<float> values(order.size());
+    std::vector<float> ordered(order.size());
+    source.view.decode_row_into(0, values.data());
+    for (size_t i = 0; i < order.size(); ++i) ordered[i] = values[static_cast<size_t>(order[i])];
+    add_generated(name, std::move(ordered));
+    return {};
+  }
+
+  void add_owned(const std::string& name, const TensorView& view, std::shared_ptr<const std::vector<std::byte>> bytes) {
+    auto entry = std::make_shared<TensorEntry>();
+    entry->name = name;
+    entry->view = view;
+    entry->file_index = UINT32_MAX;  // in no file
+    model_.tensors.push_back({.name = name, .source = entry.get(), .shape = view.shape, .row_order = {}});
+    model_.generated.push_back({std::move(entry), std::move(bytes)});
+  }
+
+  void note_others() const {
+    for (const TensorEntry& tensor : model_.checkpoint->tensors()) {
+      if (find_tensor_name(family_, parse_name(tensor.name).pattern, source_) != nullptr) continue;
+      if (tensor.name == "rope_freqs.weight") continue;  // becomes settings in config.json
+      log(LogLevel::note, model_.checkpoint->describe(tensor) + ": has no counterpart and is left out");
+    }
+  }
+
+  CanonicalModel& model_;
+  const ModelFamily& family_;
+  Dialect target_;
+  Dialect source_;
+};
+
+// A model that is complete and well-formed: nothing is written from one that could not be run.
+Result<CanonicalModel> begin(std::shared_ptr<const Checkpoint> checkpoint) {
+  SMELT_ASSIGN(const std::shared_ptr<const Model> model, Model::load(checkpoint));
+  CanonicalModel out;
+  out.checkpoint = std::move(checkpoint);
+  out.config = model->config();
+  return out;
+}
+
+void take_tensors_as_they_are(CanonicalModel& model) {
+  for (const TensorEntry& tensor : model.checkpoint->tensors()) {
+    model.tensors.push_back({.name = tensor.name, .source = &tensor, .shape = tensor.view.shape, .row_order = {}});
+  }
+}
+
+// config.json alone: the other files' keys travel in the attachments.
+Metadata own_config(const Checkpoint& checkpoint) {
+  Metadata config;
+  for (const auto& [key, value] : checkpoint.metadata().entries()) {
+    if (!key.starts_with("generation_config.") && !key.starts_with("tokenizer_config.")) config.set(key, value);
+  }
+  return config;
+}
+
+}  // namespace
+
+Result<CanonicalModel> to_gguf_terms(std::shared_ptr<const Checkpoint> checkpoint) {
+  SMELT_ASSIGN(CanonicalModel model, begin(std::move(checkpoint)));
+  SMELT_ASSIGN(const ModelFamily* family, find_family(*model.checkpoint));
+  SMELT_ASSIGN(model.metadata, gguf_metadata(*model.checkpoint, *family, model.config));
+  if (model.checkpoint->dialect() == Dialect::gguf) {
+    take_tensors_as_they_are(model);
+    return model;
+  }
+  Translator translator(model, *family, Dialect::gguf);
+  SMELT_TRY(translator.add_tensors());
+  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(model.checkpoint->metadata()));
+  if (rope.scaling == RopeScaling::llama3) {
+    translator.add_generated("rope_freqs.weight", make_rope_factors(rope, model.config.n_rope));
+  }
+  return model;
+}
+
+Result<CanonicalModel> to_hugging_face_terms(std::shared_ptr<const Checkpoint> checkpoint) {
+  SMELT_ASSIGN(CanonicalModel model, begin(std::move(checkpoint)));
+  SMELT_ASSIGN(const ModelFamily* family, find_family(*model.checkpoint));
+  if (model.checkpoint->dialect() == Dialect::hugging_face) {
+    model.metadata = own_config(*model.checkpoint);
+    model.attachments = model.checkpoint->attachments();
+    take_tensors_as_they_are(model);
+    return model;
+  }
+  SMELT_ASSIGN(HfFiles files,
+               hf_files(*model.checkpoint, *family, model.config).with_context(model.checkpoint->path()));
+  model.metadata = std::move(files.config);
+  model.attachments = std::move(files.attachments);
+  Translator translator(model, *family, Dialect::hugging_face);
+  SMELT_TRY(translator.add_tensors());
+  return model;
+}
+
+}  // namespace smelt

@@ -1,0 +1,116 @@
+// GGUF metadata for a checkpoint of either dialect.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "models/canonical_keys.h"
+#include "models/model.h"
+
+namespace smelt {
+namespace {
+
+// "license: mit" between the two lines of dashes at the head of README.md, the Hub's model card.
+std::string find_license(const Checkpoint& checkpoint) {
+  const Attachment* card = checkpoint.find_attachment("README.md");
+  if (card == nullptr || !card->bytes.starts_with("---\n")) return "";
+  const size_t end = card->bytes.find("\n---", 3);
+  const size_t at = card->bytes.find("\nlicense:");
+  if (at == std::string::npos || at > end) return "";
+  const size_t begin = card->bytes.find_first_not_of(" \"'", at + 9);
+  const size_t stop = card->bytes.find_first_of(" \"'\r\n", begin);
+  return begin == std::string::npos || stop <= begin ? "" : card->bytes.substr(begin, stop - begin);
+}
+
+// Licences and what else a later folder could not be made without.
+bool is_kept_attachment(const std::string& name) {
+  for (const char* prefix : {"LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING", "generation_config.json"}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+Status add_vocab(const Checkpoint& checkpoint, Metadata& metadata) {
+  if (!has_vocab(checkpoint)) {
+    log(LogLevel::note, checkpoint.path() + ": has no tokenizer; the result will have none either");
+    return {};
+  }
+  SMELT_ASSIGN(const Vocab vocab, load_vocab(checkpoint));
+  add_gguf_vocab(vocab, metadata);
+  SMELT_ASSIGN(const Vocab again, parse_gguf_vocab(metadata));
+  if (again.eos_all.size() < vocab.eos_all.size()) {
+    metadata.set(kEosIdsKey, MetaValue::of_i32s({vocab.eos_all.begin(), vocab.eos_all.end()}));
+  }
+  return {};
+}
+
+void add_rope(const ModelConfig& config, const RopeConfig& rope, const std::string& prefix, Metadata& metadata) {
+  metadata.set(prefix + "rope.dimension_count", MetaValue::of_u32(static_cast<uint32_t>(config.n_rope)));
+  metadata.set(prefix + "rope.freq_base", MetaValue::of_f32(rope.base));
+  if (rope.scaling == RopeScaling::linear) {
+    metadata.set(prefix + "rope.scaling.type", MetaValue::of_string("linear"));
+    metadata.set(prefix + "rope.scaling.factor", MetaValue::of_f32(rope.factor));
+  }
+  if (rope.scaling != RopeScaling::llama3) return;
+  const std::string own = kRopeScalingPrefix;
+  metadata.set(own + "factor", MetaValue::of_f32(rope.factor));
+  metadata.set(own + "low_freq_factor", MetaValue::of_f32(rope.low_freq_factor));
+  metadata.set(own + "high_freq_factor", MetaValue::of_f32(rope.high_freq_factor));
+  metadata.set(own + "original_max_position_embeddings", MetaValue::of_f32(rope.n_ctx_original));
+}
+
+void add_general(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config, Metadata& out) {
+  out.set("general.architecture", MetaValue::of_string(family.gguf_architecture));
+  out.set("general.type", MetaValue::of_string("model"));
+  out.set("general.name", MetaValue::of_string(config.name));
+  const std::string license = find_license(checkpoint);
+  if (!license.empty()) out.set("general.license", MetaValue::of_string(license));
+}
+
+void add_sizes(const ModelConfig& c, const std::string& prefix, Metadata& out) {
+  const struct {
+    const char* key;
+    int64_t value;
+  } counts[] = {{"vocab_size", c.n_vocab},
+                {"context_length", c.n_ctx_train},
+                {"embedding_length", c.d_model},
+                {"block_count", c.n_layers},
+                {"feed_forward_length", c.d_ff},
+                {"attention.head_count", c.n_heads},
+                {"attention.head_count_kv", c.n_kv_heads},
+                {"attention.key_length", c.d_head},
+                {"attention.value_length", c.d_head}};
+  for (const auto& [key, value] : counts) out.set(prefix + key, MetaValue::of_u32(static_cast<uint32_t>(value)));
+  out.set(prefix + "attention.layer_norm_rms_epsilon", MetaValue::of_f32(c.rms_norm_eps));
+}
+
+Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
+  Metadata out;
+  const std::string prefix = std::string(family.gguf_architecture) + ".";
+  add_general(checkpoint, family, config, out);
+  add_sizes(config, prefix, out);
+  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(checkpoint.metadata()));
+  add_rope(config, rope, prefix, out);
+  SMELT_TRY(add_vocab(checkpoint, out));
+  for (const Attachment& file : checkpoint.attachments()) {
+    if (is_kept_attachment(file.name)) out.set(kAttachmentPrefix + file.name, MetaValue::of_string(file.bytes));
+  }
+  const Attachment* kept = checkpoint.find_attachment(kMetadataFile);
+  if (kept == nullptr) return out;
+  return parse_metadata_json(kept->bytes, out).with_context(checkpoint.path() + "/" + kMetadataFile);
+}
+
+}  // namespace
+
+Result<Metadata> gguf_metadata(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
+  if (checkpoint.dialect() == Dialect::hugging_face) return translate_hf(checkpoint, family, config);
+  Metadata metadata = checkpoint.metadata();
+  for (const char* key : {"general.file_type", "split.no", "split.count", "split.tensors.count"}) metadata.erase(key);
+  if (metadata.contains("tokenizer.ggml.model")) return metadata;
+  if (!metadata.contains("general.name")) {
+    metadata.set("general.name", MetaValue::of_string(config.name));
+  }
+  SMELT_TRY(add_vocab(checkpoint, metadata));
+  return metadata;
+}
+
+}  // namespace smelt

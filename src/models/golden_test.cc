@@ -1,0 +1,141 @@
+// Every family of families.inc against logits of the reference implementation (tests/golden/FAMILY/CASE, made by
+// tests/golden/scripts/make_FAMILY_fixtures.py). A family without such a case fails.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/mapped_file.h"
+#include "models/family.h"
+#include "models/model.h"
+#include "models/test_forward.h"
+
+namespace smelt {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kGolden = fs::path(SMELT_SOURCE_DIR) / "tests" / "golden";
+constexpr float kMaxError = 1e-4F;
+
+struct GoldenCase {
+  std::string family;
+  fs::path folder;
+};
+
+std::vector<GoldenCase> golden_cases() {
+  std::vector<GoldenCase> cases;
+  for (const ModelFamily* family : all_families()) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(kGolden / family->name, error)) {
+      if (fs::exists(entry.path() / "logits.f32")) cases.push_back({family->name, entry.path()});
+    }
+  }
+  return cases;
+}
+
+struct Golden {
+  std::shared_ptr<const Model> model;
+  std::vector<TokenId> tokens;
+  std::vector<float> logits;  // [tokens][n_vocab]
+};
+
+Golden load_golden(const fs::path& folder) {
+  Golden golden;
+  auto checkpoint = Checkpoint::open(folder.string());
+  EXPECT_TRUE(checkpoint) << checkpoint.error().message;
+  if (!checkpoint) return golden;
+  auto model = Model::load(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
+  EXPECT_TRUE(model) << model.error().message;
+  if (!model) return golden;
+  golden.model = *model;
+  auto json = read_file((folder / "golden.json").string(), 1 << 20);
+  auto bytes = read_file((folder / "logits.f32").string(), 1 << 24);
+  EXPECT_TRUE(json && bytes);
+  golden.tokens = nlohmann::json::parse(*json)["tokens"].get<std::vector<TokenId>>();
+  golden.logits.resize(bytes->size() / sizeof(float));
+  std::memcpy(golden.logits.data(), bytes->data(), bytes->size());
+  EXPECT_EQ(golden.logits.size(), golden.tokens.size() * static_cast<size_t>(golden.model->config().n_vocab));
+  return golden;
+}
+
+float max_error(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  float error = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) error = std::max(error, std::fabs(a[i] - b[i]));
+  return error;
+}
+
+class GoldenTest : public testing::TestWithParam<GoldenCase> {};
+
+TEST(Golden, EveryFamilyHasACase) {
+  const std::vector<GoldenCase> cases = golden_cases();
+  for (const ModelFamily* family : all_families()) {
+    const bool has_case =
+        std::any_of(cases.begin(), cases.end(), [&](const GoldenCase& c) { return c.family == family->name; });
+    EXPECT_TRUE(has_case) << "no golden case in " << kGolden / family->name << "; see docs/howto-add-model.md";
+  }
+}
+
+TEST_P(GoldenTest, LogitsEqualTheReference) {
+  const Golden golden = load_golden(GetParam().folder);
+  ASSERT_NE(golden.model, nullptr);
+  EXPECT_EQ(golden.model->config().family, GetParam().family);
+  const auto n = static_cast<int64_t>(golden.tokens.size());
+  TestRun run(golden.model, n, 2);
+  const std::vector<float> logits = run.append(golden.tokens, n);
+  EXPECT_LT(max_error(logits, golden.logits), kMaxError);
+  RecordProperty("max_error", std::to_string(max_error(logits, golden.logits)));
+}
+
+// A cache in f16 rounds keys and values to 11 bits.
+TEST_P(GoldenTest, HalfPrecisionCacheIsClose) {
+  const Golden golden = load_golden(GetParam().folder);
+  ASSERT_NE(golden.model, nullptr);
+  const auto n = static_cast<int64_t>(golden.tokens.size());
+  TestRun run(golden.model, n, 1, DType::f16);
+  EXPECT_LT(max_error(run.append(golden.tokens, n), golden.logits), 5e-2F);
+}
+
+TEST_P(GoldenTest, PassesAndThreadsDoNotChangeABit) {
+  const Golden golden = load_golden(GetParam().folder);
+  ASSERT_NE(golden.model, nullptr);
+  const auto n = static_cast<int64_t>(golden.tokens.size());
+  TestRun whole(golden.model, n, 1);
+  const std::vector<float> expected = whole.append(golden.tokens, n);
+  for (const int n_threads : {1, 2, 3}) {
+    for (const size_t chunk : {size_t{1}, size_t{2}, size_t{7}}) {
+      TestRun run(golden.model, n, n_threads);
+      std::vector<float> logits;
+      for (size_t at = 0; at < golden.tokens.size(); at += chunk) {
+        const auto part = std::span(golden.tokens).subspan(at, std::min(chunk, golden.tokens.size() - at));
+        const std::vector<float> some = run.append(part, static_cast<int64_t>(part.size()));
+        logits.insert(logits.end(), some.begin(), some.end());
+      }
+      ASSERT_EQ(logits.size(), expected.size());
+      EXPECT_EQ(std::memcmp(logits.data(), expected.data(), expected.size() * sizeof(float)), 0)
+          << n_threads << " threads, chunks of " << chunk;
+    }
+  }
+}
+
+TEST_P(GoldenTest, OnlyTheAskedLogitsAreWritten) {
+  const Golden golden = load_golden(GetParam().folder);
+  ASSERT_NE(golden.model, nullptr);
+  const auto n_vocab = static_cast<size_t>(golden.model->config().n_vocab);
+  TestRun run(golden.model, static_cast<int64_t>(golden.tokens.size()), 1);
+  run.append(std::span(golden.tokens).first(5), 0);
+  const std::vector<float> last = run.append(std::span(golden.tokens).subspan(5), 1);
+  const std::vector<float> expected(golden.logits.end() - static_cast<std::ptrdiff_t>(n_vocab), golden.logits.end());
+  EXPECT_LT(max_error(last, expected), kMaxError);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(golden_cases()), [](const auto& each) {
+  return each.param.family + "_" + each.param.folder.filename().string();
+});
+
+}  // namespace
+}  // namespace smelt
