@@ -20,13 +20,14 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
 PUBLIC_FLOOR = {"result.h": 0, "version.h": 0}  # headers of include/smelt/; those not named belong to api
 HEAVY = ("fmt/", "nlohmann/", "CLI/", "pcre2", "utf8proc", "zstd")  # slow or private headers: in .cc files only
 OWNERS = {  # who may include what of other projects or of the machine
-    "nlohmann/": {"formats", "tokenizers", "apps"},
+    "nlohmann/": {"formats", "tokenizers", "models", "apps"},  # models: config.json <-> GGUF's keys; none above but apps
     "CLI/": {"apps"},
     "utf8proc": {"tokenizers"},
     "pcre2": {"base", "tokenizers", "compress"},
     "zstd": {"eval"},
     "gtest/": set(), "gmock/": set(), "benchmark/": set(),
 }
+ISA_FILE = re.compile(r"(^|_)(x86|arm)_|^isa\b")  # x86_avx2.cc, and what such files share: vec_x86_avx2.h
 INTRINSICS = re.compile(r"^(x86intrin|[a-z]mmintrin|immintrin|arm_neon|arm_sve|cpuid)\.h$")
 MARKS = ("<!-- floors: written by tools/check_layers.py --write -->\n", "<!-- end of floors -->\n")
 
@@ -65,8 +66,8 @@ def check_internal(path, folder, header, target):
         return None
     if path.suffix == ".h" and target.startswith(HEAVY):
         return f"<{target}> belongs in .cc files"
-    if INTRINSICS.match(target) and not path.name.startswith(("x86_", "arm_", "isa")):
-        return f"<{target}>: intrinsics are for files named after an instruction set (x86_avx2.cc)"
+    if INTRINSICS.match(target) and not ISA_FILE.search(path.name):
+        return f"<{target}>: intrinsics are for files named after an instruction set (x86_avx2.cc, vec_x86_avx2.h)"
     for prefix, owners in OWNERS.items():
         if target.startswith(prefix) and folder not in owners and not tests:
             return f"<{target}> is for {', '.join(sorted(owners)) or 'tests'} only"

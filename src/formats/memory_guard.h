@@ -2,8 +2,6 @@
 // memory may run out here (a small container, an address-space limit) without the program being wrong.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <new>
 #include <string>
 
@@ -18,7 +16,7 @@ auto with_memory_guard(const std::string& file_name, const Read& read) -> declty
   try {
     return read();
   } catch (const std::bad_alloc&) {
-    return input_error(fmt::format("{}: not enough memory to read it", escape_for_display(file_name, 4096)));
+    return input_error(escape_for_display(file_name, 4096) + ": not enough memory to read it");
   }
 }
 

@@ -404,15 +404,16 @@ void Llama::Pass::rotate(float* x, int64_t n_heads) const {
   const int64_t row = n_heads * c.d_head;
   const int64_t half = c.n_rope / 2;
   for_rows(threads, m, row, [&](int64_t i) {
-    rope_in_place(x + i * row, n_heads, c.d_head, c.n_rope, c.rope_layout, w.cos + i * half, w.sin + i * half);
+    rope_in_place(x + i * row, n_heads, c.d_head,
+                  {.n_rope = c.n_rope, .layout = c.rope_layout, .cos = w.cos + i * half, .sin = w.sin + i * half});
   });
 }
 
 void Llama::Pass::attend(KvLayer kv) const {
   const ModelConfig& c = model.config_;
   const int64_t d_kv = c.n_kv_heads * c.d_head;
-  store_kv(w.k, m, d_kv, args.position, kv.dtype, kv.k);
-  store_kv(w.v, m, d_kv, args.position, kv.dtype, kv.v);
+  store_kv({.values = w.k, .m = m, .n = d_kv, .position = args.position}, kv.dtype, kv.k);
+  store_kv({.values = w.v, .m = m, .n = d_kv, .position = args.position}, kv.dtype, kv.v);
   attention_into({.q = w.q,
                   .m = m,
                   .position = args.position,

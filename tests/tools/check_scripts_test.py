@@ -53,7 +53,10 @@ class Layers(unittest.TestCase):
         self.refuses("src/formats/a.h", "<nlohmann/json.hpp>", "belongs in .cc")
         self.refuses("src/runtime/a.cc", "<nlohmann/json.hpp>", "is for")
         self.refuses("src/kernels/matmul/reference.cc", "<immintrin.h>", "intrinsics")
+        self.refuses("src/kernels/matmul/index86_a.cc", "<immintrin.h>", "intrinsics")
         self.accepts("src/kernels/matmul/x86_avx2.cc", "<immintrin.h>")
+        self.accepts("src/kernels/vec_x86_avx2.h", "<immintrin.h>")
+        self.accepts("src/kernels/isa.cc", "<cpuid.h>")
 
     def test_page_drift(self):
         drifted = {"ARCHITECTURE.md": page()["ARCHITECTURE.md"].replace("| 0 | `base/`", "| 0 | `ground/`")}

@@ -65,12 +65,13 @@ void attention_into(const AttentionArgs& args, float* scratch, ThreadPool& threa
 
 int64_t attention_scratch_floats(int64_t capacity, int64_t, int n_threads) { return capacity * n_threads; }
 
-void store_kv(const float* rows, int64_t m, int64_t n, int64_t position, DType dtype, std::byte* cache, Isa isa) {
-  std::byte* out = cache + position * n * value_bytes(dtype);
+void store_kv(const KvRows& rows, DType dtype, std::byte* cache, Isa isa) {
+  const int64_t n_values = rows.m * rows.n;
+  std::byte* out = cache + rows.position * rows.n * value_bytes(dtype);
   if (dtype == DType::f32)
-    std::memcpy(out, rows, static_cast<size_t>(m * n) * sizeof(float));
+    std::memcpy(out, rows.values, static_cast<size_t>(n_values) * sizeof(float));
   else
-    find_kernel<AttentionKernel>(kKernels, isa).store_f16(rows, m * n, out);
+    find_kernel<AttentionKernel>(kKernels, isa).store_f16(rows.values, n_values, out);
 }
 
 }  // namespace smelt

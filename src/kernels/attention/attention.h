@@ -32,8 +32,15 @@ struct AttentionArgs {
 // scratch: attention_scratch_floats(capacity, d_head, threads) floats.
 void attention_into(const AttentionArgs& args, float* scratch, ThreadPool& threads, Isa isa = chosen_isa());
 int64_t attention_scratch_floats(int64_t capacity, int64_t d_head, int n_threads);
-// Writes m rows of n values into the cache at row `position`, converting to its dtype.
-void store_kv(const float* rows, int64_t m, int64_t n, int64_t position, DType dtype, std::byte* cache,
-              Isa isa = chosen_isa());
+
+// Keys or values of new tokens.
+struct KvRows {
+  const float* values = nullptr;  // [m][n], n = n_kv_heads * d_head
+  int64_t m = 0, n = 0;
+  int64_t position = 0;  // the cache's row that receives the first of them
+};
+
+// Writes the rows into one half (k or v) of a layer's cache, converting to its dtype.
+void store_kv(const KvRows& rows, DType dtype, std::byte* cache, Isa isa = chosen_isa());
 
 }  // namespace smelt

@@ -25,10 +25,10 @@ void rope_angles_into(const float* inv_freq, int64_t n_rope, int64_t position, f
   }
 }
 
-void rope_in_place(float* x, int64_t n_heads, int64_t d_head, int64_t n_rope, RopeLayout layout, const float* cos,
-                   const float* sin, Isa isa) {
+void rope_in_place(float* x, int64_t n_heads, int64_t d_head, const RopeRotation& rotation, Isa isa) {
   const RopeKernel& kernel = find_kernel<RopeKernel>(kKernels, isa);
-  for (int64_t h = 0; h < n_heads; ++h) kernel.rotate(x + h * d_head, n_rope, layout, cos, sin);
+  const RopeRotation& r = rotation;
+  for (int64_t h = 0; h < n_heads; ++h) kernel.rotate(x + h * d_head, r.n_rope, r.layout, r.cos, r.sin);
 }
 
 }  // namespace smelt

@@ -15,8 +15,15 @@ enum class RopeLayout {
 // Fills cos/sin [n_rope/2] for one position: angle_i = position * inv_freq[i].
 void rope_angles_into(const float* inv_freq, int64_t n_rope, int64_t position, float* cos, float* sin);
 
-// Rotates in place the first n_rope of the d_head values of each of n_heads heads at x[n_heads][d_head].
-void rope_in_place(float* x, int64_t n_heads, int64_t d_head, int64_t n_rope, RopeLayout layout, const float* cos,
-                   const float* sin, Isa isa = chosen_isa());
+// The rotation of one position.
+struct RopeRotation {
+  int64_t n_rope = 0;  // rotated values of a head, the first ones
+  RopeLayout layout = RopeLayout::interleaved;
+  const float* cos = nullptr;  // [n_rope/2]
+  const float* sin = nullptr;  // [n_rope/2]
+};
+
+// Rotates in place each of n_heads heads at x[n_heads][d_head]; values of a head from n_rope on stay as they are.
+void rope_in_place(float* x, int64_t n_heads, int64_t d_head, const RopeRotation& rotation, Isa isa = chosen_isa());
 
 }  // namespace smelt
