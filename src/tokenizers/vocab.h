@@ -41,22 +41,24 @@ struct Vocab {
   std::vector<TokenId> eos_all;  // every id that ends generation; contains eos
   bool add_bos = false;
   bool add_eos = false;
-  bool add_space_prefix = true;       // SentencePiece
+  bool add_space_prefix = true;  // SentencePiece
   bool remove_extra_whitespaces = false;
-  bool escape_whitespaces = true;     // SentencePiece: space ↔ ▁
-  bool ignore_merges = false;         // Llama 3: a whole word in the vocabulary is taken before merging
-  bool lowercase = false;             // WordPiece of uncased models
-  std::string precompiled_charsmap;   // SentencePiece normalisation, as in the .model file
+  bool escape_whitespaces = true;    // SentencePiece: space ↔ ▁
+  bool ignore_merges = false;        // Llama 3: a whole word in the vocabulary is taken before merging
+  bool lowercase = false;            // WordPiece of uncased models
+  bool nfc = false;                  // byte_bpe: text is put into Unicode's form NFC first (Qwen 2, MPT)
+  std::string precompiled_charsmap;  // SentencePiece normalisation, as in the .model file
   std::string chat_template;
 };
 
 // Parsers: any bytes give a Vocab or an error naming the field. All are fuzz targets.
-Result<Vocab> parse_gguf_vocab(const Metadata& metadata);                       // tokenizer.ggml.*, tokenizer.chat_template
+Result<Vocab> parse_gguf_vocab(const Metadata& metadata);  // tokenizer.ggml.*, tokenizer.chat_template
 Result<Vocab> parse_tokenizer_json(std::string_view json, const std::string& file_name);
 Result<Vocab> parse_sentencepiece_model(std::span<const std::byte> bytes, const std::string& file_name);
 Result<Vocab> parse_llama2c_tokenizer(std::span<const std::byte> bytes, int64_t n_vocab, const std::string& file_name);
 // GPT-2's vocab.json + merges.txt pair.
-Result<Vocab> parse_vocab_merges(std::string_view vocab_json, std::string_view merges_txt, const std::string& file_name);
+Result<Vocab> parse_vocab_merges(std::string_view vocab_json, std::string_view merges_txt,
+                                 const std::string& file_name);
 
 // Writers: parse(format(v)) tokenizes as v does.
 void add_gguf_vocab(const Vocab& vocab, Metadata& metadata);
