@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/text.h"
@@ -32,36 +33,46 @@ Result<DType> output_type(const CanonicalModel& model, const CanonicalTensor& te
                     "the original, or allow it with --allow-requantize",
                     model.checkpoint->describe(*tensor.source), dtype_name(from)));
   const bool is_vector = tensor.shape.rank < 2;
-  return is_vector && !is_quantized(from) ? from : options.type;
+  return is_vector && !is_quantized(from) && from != options.type ? DType::f32 : options.type;  // vectors lose nothing
 }
 
-Result<std::vector<TensorDeclaration>> declare(const CanonicalModel& model, const ConvertOptions& options) {
-  std::vector<TensorDeclaration> out;
-  out.reserve(model.tensors.size());
+struct FolderTensor {
+  const CanonicalTensor* tensor;
+  DType type;
+};
+
+// Widest types first, as the safetensors writer asks; otherwise in the model's order.
+Result<std::vector<FolderTensor>> plan_folder(const CanonicalModel& model, const ConvertOptions& options) {
+  std::vector<FolderTensor> out;
   for (const CanonicalTensor& tensor : model.tensors) {
     SMELT_ASSIGN(const DType type, output_type(model, tensor, options));
-    out.push_back({tensor.name, type, tensor.shape});
+    out.push_back({&tensor, type});
   }
+  std::stable_sort(out.begin(), out.end(), [](const FolderTensor& a, const FolderTensor& b) {
+    return dtype_info(a.type).block_bytes > dtype_info(b.type).block_bytes;
+  });
   return out;
 }
 
 Result<ConvertReport> write_weights(const CanonicalModel& model, const std::string& path, const ConvertOptions& options,
                                     const JobControl& job) {
-  SMELT_ASSIGN(const std::vector<TensorDeclaration> declared, declare(model, options));
+  SMELT_ASSIGN(const std::vector<FolderTensor> plan, plan_folder(model, options));
+  std::vector<TensorDeclaration> declared;
+  for (const auto& [tensor, type] : plan) declared.push_back({tensor->name, type, tensor->shape});
   // transformers insists on this entry to know which framework the tensors are for.
   SMELT_ASSIGN(SafetensorsWriter writer,
                SafetensorsWriter::create(path, declared, {{"format", "pt"}}, Overwrite::refuse));
   ConvertReport report;
-  report.n_tensors = declared.size();
+  report.n_tensors = plan.size();
   for (const CanonicalTensor& tensor : model.tensors) report.source_bytes += tensor.source->view.bytes.size();
   Recoder recoder(*model.checkpoint, options.n_threads, job, "convert", report.source_bytes);
   const ByteSink sink = [&](std::span<const std::byte> bytes) {
     report.output_bytes += bytes.size();
     return writer.write(bytes);
   };
-  for (size_t i = 0; i < declared.size(); ++i) {
+  for (size_t i = 0; i < plan.size(); ++i) {
     if (i > 0) SMELT_TRY(writer.next_tensor());
-    SMELT_TRY(recoder.recode(model.tensors[i], declared[i].dtype, sink));
+    SMELT_TRY(recoder.recode(*plan[i].tensor, plan[i].type, sink));
   }
   SMELT_TRY(writer.commit());
   return report;

@@ -15,16 +15,16 @@
 namespace smelt {
 namespace {
 
-constexpr uint64_t kSlabBytes = 16u << 20;
+constexpr int64_t kSlabValues = 2 << 20;   // well under a second's work, so that an interruption is heard soon
 constexpr int64_t kGrainValues = 1 << 15;  // below this a thread's start costs more than its work
 // The first magnitude that rounds to infinity in an f16, which is also the scale type of the quantized formats.
 constexpr float kF16Overflow = 65520.0F;
 // Likewise for bf16: half a unit in the last place above its largest value, 0x7f7f.
 constexpr float kBf16Overflow = 3.3961775e38F;
 
-int64_t rows_per_slab(uint64_t row_size, int64_t rows) {
-  const uint64_t fit = std::max<uint64_t>(1, kSlabBytes / std::max<uint64_t>(1, row_size));
-  return static_cast<int64_t>(std::min<uint64_t>(fit, static_cast<uint64_t>(std::max<int64_t>(1, rows))));
+int64_t rows_per_slab(const Shape& shape) {
+  const int64_t fit = std::max<int64_t>(1, kSlabValues / std::max<int64_t>(1, shape.columns()));
+  return std::min(fit, std::max<int64_t>(1, shape.rows()));
 }
 
 uint64_t target_row_size(const Shape& shape, DType to) {
@@ -45,8 +45,7 @@ struct Recoder::Fault {
 };
 
 uint64_t recode_buffer_bytes(const Shape& shape, DType to, int n_threads) {
-  const uint64_t row_size = target_row_size(shape, to);
-  return static_cast<uint64_t>(rows_per_slab(row_size, shape.rows())) * row_size +
+  return static_cast<uint64_t>(rows_per_slab(shape)) * target_row_size(shape, to) +
          static_cast<uint64_t>(n_threads) * static_cast<uint64_t>(shape.columns()) * sizeof(float);
 }
 
@@ -63,7 +62,7 @@ Status Recoder::recode(const CanonicalTensor& tensor, DType to, const ByteSink& 
   const int64_t rows = tensor.shape.rows(), columns = tensor.shape.columns();
   SMELT_CHECK(rows == source.rows() && columns == source.columns());
   const uint64_t row_size = target_row_size(tensor.shape, to);
-  const int64_t slab_rows = rows_per_slab(row_size, rows);
+  const int64_t slab_rows = rows_per_slab(tensor.shape);
   slab_.resize(static_cast<uint64_t>(slab_rows) * row_size);
   scratch_.resize(static_cast<size_t>(pool_.size()) * static_cast<size_t>(columns));
   for (int64_t begin = 0; begin < rows; begin += slab_rows) {
