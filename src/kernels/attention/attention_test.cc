@@ -100,19 +100,21 @@ std::vector<double> attend_in_double(const Problem& p, int64_t token, int64_t he
 
 class AttentionTest : public testing::TestWithParam<Isa> {};
 
+void expect_formula(const Sizes& s, DType dtype, Isa isa) {
+  Problem p = make_problem(s, dtype, isa);
+  const std::vector<float> out = run(p, 2, isa);
+  for (int64_t pair = 0; pair < s.m * s.n_heads; ++pair) {
+    const std::vector<double> expected = attend_in_double(p, pair / s.n_heads, pair % s.n_heads);
+    for (int64_t i = 0; i < s.d_head; ++i) {
+      ASSERT_NEAR(out[static_cast<size_t>(pair * s.d_head + i)], expected[static_cast<size_t>(i)], 2e-5)
+          << "position " << s.position << ", d_head " << s.d_head << ", pair " << pair << ", value " << i;
+    }
+  }
+}
+
 TEST_P(AttentionTest, EqualsTheFormulaInDouble) {
   for (const Sizes& s : kSizes) {
-    for (const DType dtype : {DType::f32, DType::f16}) {
-      Problem p = make_problem(s, dtype, GetParam());
-      const std::vector<float> out = run(p, 2, GetParam());
-      for (int64_t pair = 0; pair < s.m * s.n_heads; ++pair) {
-        const std::vector<double> expected = attend_in_double(p, pair / s.n_heads, pair % s.n_heads);
-        for (int64_t i = 0; i < s.d_head; ++i) {
-          ASSERT_NEAR(out[static_cast<size_t>(pair * s.d_head + i)], expected[static_cast<size_t>(i)], 2e-5)
-              << "position " << s.position << ", d_head " << s.d_head << ", pair " << pair << ", value " << i;
-        }
-      }
-    }
+    for (const DType dtype : {DType::f32, DType::f16}) expect_formula(s, dtype, GetParam());
   }
 }
 
