@@ -33,6 +33,11 @@ class Tokenizer {
   virtual std::string decode(std::span<const TokenId> ids, bool show_special = false) const = 0;
   bool is_end(TokenId id) const;  // any of vocab().eos_all
 
+  // Decoding one token at a time: what id adds to the text so far. after_prefix (in and out) says that a space which
+  // begins the bytes is the one that encode puts in front of a text; it starts as adds_space_prefix().
+  std::string next_bytes(TokenId id, bool show_special, bool& after_prefix) const;
+  bool adds_space_prefix() const;
+
  protected:
   explicit Tokenizer(Vocab vocab) : vocab_(std::move(vocab)) {}
   Vocab vocab_;
@@ -45,14 +50,16 @@ Result<std::shared_ptr<const Tokenizer>> make_tokenizer(Vocab vocab);
 // come out as U+FFFD.
 class StreamDecoder {
  public:
+  // at_start: the ids begin a text, so that the space which encode puts there is removed. The tokenizer must outlive
+  // it.
   explicit StreamDecoder(const Tokenizer& tokenizer, bool show_special = false, bool at_start = false);
   std::string push(TokenId id);
-  std::string finish();
+  std::string finish();  // what is left when no more ids come
 
  private:
   const Tokenizer* tokenizer_;
   bool show_special_;
-  bool strip_space_;
+  bool after_prefix_;
   std::string pending_;
 };
 

@@ -1,0 +1,153 @@
+// PreTokenizer over PCRE2. The text is made valid UTF-8 of the same length first, so that the library need not check it
+// again for every word (which would take time quadratic in the length).
+#include "tokenizers/pre_tokenizer.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <fmt/format.h>
+#include <pcre2.h>
+
+#include "base/text.h"
+
+namespace smelt {
+namespace {
+
+struct Family {
+  std::string_view names;
+  std::vector<const char*> expressions;
+};
+
+const std::vector<Family>& families() {
+  static const std::vector<Family> instance = {
+#define SMELT_PRE_TOKENIZER(names, ...) {names, {__VA_ARGS__}},
+#include "tokenizers/pre_tokenizers.inc"
+#undef SMELT_PRE_TOKENIZER
+  };
+  return instance;
+}
+
+std::vector<std::string> split_names(std::string_view names) {
+  std::vector<std::string> out;
+  while (!names.empty()) {
+    const size_t end = std::min(names.find(' '), names.size());
+    out.emplace_back(names.substr(0, end));
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return out;
+}
+
+const Family* find_family(const std::string& name) {
+  for (const Family& family : families()) {
+    for (const std::string& each : split_names(family.names)) {
+      if (each == name) return &family;
+    }
+  }
+  return nullptr;
+}
+
+// Control characters are neither letters nor numbers, spaces or punctuation, as U+FFFD would be none.
+constexpr char kStandIn = '\x01';
+
+// The text with every byte that belongs to no character replaced.
+std::string make_valid(std::string_view text) {
+  std::string out(text);
+  for (size_t at = 0; at < out.size();) {
+    const size_t length = utf8_length(text, at);
+    if (length == 0) out[at] = kStandIn;
+    at += std::max<size_t>(length, 1);
+  }
+  return out;
+}
+
+}  // namespace
+
+class PreTokenizer::Regex {
+ public:
+  static Result<Regex> compile(const char* expression);
+
+  // Appends the matches in text and what lies between them.
+  void split(std::string_view text, std::vector<std::string_view>& pieces) const;
+
+ private:
+  struct FreeCode {
+    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+  };
+  explicit Regex(pcre2_code* code) : code_(code) {}
+
+  std::unique_ptr<pcre2_code, FreeCode> code_;
+};
+
+Result<PreTokenizer::Regex> PreTokenizer::Regex::compile(const char* expression) {
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression), PCRE2_ZERO_TERMINATED,
+                                   PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY, &error, &at, nullptr);
+  if (code == nullptr) return input_error(fmt::format("regular expression, at byte {}: PCRE2 error {}", at, error));
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where the platform has none, the interpreter matches
+  return Regex(code);
+}
+
+void PreTokenizer::Regex::split(std::string_view text, std::vector<std::string_view>& pieces) const {
+  const auto free_data = [](pcre2_match_data* data) { pcre2_match_data_free(data); };
+  const std::unique_ptr<pcre2_match_data, decltype(free_data)> data(pcre2_match_data_create(1, nullptr), free_data);
+  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  size_t done = 0;
+  // A failure (out of memory, limit reached) ends the search as no match does: the rest is one piece.
+  while (data != nullptr && done < text.size() &&
+         pcre2_match(code_.get(), subject, text.size(), done, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, data.get(),
+                     nullptr) > 0) {
+    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data.get());
+    if (range[0] > done) pieces.push_back(text.substr(done, range[0] - done));
+    pieces.push_back(text.substr(range[0], range[1] - range[0]));
+    done = range[1];
+  }
+  if (done < text.size()) pieces.push_back(text.substr(done));
+}
+
+PreTokenizer::PreTokenizer(std::vector<Regex> passes) : passes_(std::move(passes)) {}
+PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;
+PreTokenizer& PreTokenizer::operator=(PreTokenizer&&) noexcept = default;
+PreTokenizer::~PreTokenizer() = default;
+
+Result<PreTokenizer> PreTokenizer::make(const std::string& family) {
+  const Family* found = find_family(family);
+  if (found == nullptr) {
+    const std::string near = find_nearest(family, pre_tokenizer_families());
+    return input_error(fmt::format("pre-tokenizer '{}' is not known{}", escape_for_display(family),
+                                   near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near)));
+  }
+  std::vector<Regex> passes;
+  for (const char* expression : found->expressions) {
+    SMELT_ASSIGN(Regex regex, Regex::compile(expression).with_context(family));
+    passes.push_back(std::move(regex));
+  }
+  return PreTokenizer(std::move(passes));
+}
+
+std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
+  if (text.empty()) return {};
+  const bool is_valid = is_valid_utf8(text);
+  const std::string repaired = is_valid ? std::string() : make_valid(text);
+  std::vector<std::string_view> words = {is_valid ? text : std::string_view(repaired)};
+  for (const Regex& pass : passes_) {
+    std::vector<std::string_view> pieces;
+    pieces.reserve(words.size());
+    for (const std::string_view word : words) pass.split(word, pieces);
+    words = std::move(pieces);
+  }
+  size_t at = 0;
+  for (std::string_view& word : words) {
+    word = text.substr(at, word.size());
+    at += word.size();
+  }
+  return words;
+}
+
+std::vector<std::string> pre_tokenizer_families() {
+  std::vector<std::string> names;
+  for (const Family& family : families()) {
+    for (std::string& name : split_names(family.names)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+}  // namespace smelt

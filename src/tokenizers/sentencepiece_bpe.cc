@@ -1,0 +1,86 @@
+// SentencePiece BPE (Llama 1 and 2, Mistral, …): the whole text is merged from its characters, best score first.
+// Method: Kudo and Richardson 2018 (arXiv:1808.06226), model type "bpe", with byte fall-back.
+#include <unordered_map>
+#include <utility>
+
+#include "base/text.h"
+#include "tokenizers/engine.h"
+#include "tokenizers/pair_merger.h"
+#include "tokenizers/sentencepiece_normalizer.h"
+
+namespace smelt {
+namespace {
+
+class SentencePieceBpe : public TokenizerEngine {
+ public:
+  explicit SentencePieceBpe(Vocab vocab) : TokenizerEngine(std::move(vocab)) {}
+
+ protected:
+  Status build_model() override { return normalizer_.build(vocab_, has_all_bytes()); }
+  void encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const override;
+  std::string spell(const std::string& token_text) const override {
+    return vocab_.escape_whitespaces ? unescape_spaces(token_text) : token_text;
+  }
+
+ private:
+  // The two parts of each unused token that was made on the way: it helps others to form, but is no result itself.
+  using Parts = std::unordered_map<std::string_view, std::pair<std::string_view, std::string_view>>;
+  void append_final(std::string_view text, const Parts& parts, std::vector<TokenId>& ids) const;
+
+  SentencePieceNormalizer normalizer_;
+};
+
+void SentencePieceBpe::encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const {
+  const std::string normalized = normalizer_.normalize(text, at_start);
+  const std::string_view view = normalized;
+  PairMerger merger;
+  for (size_t at = 0; at < view.size();) {
+    const size_t length = std::max<size_t>(utf8_length(view, at), 1);
+    const std::string_view character = view.substr(at, length);
+    merger.add_symbol(character, index_.find(character));
+    at += length;
+  }
+  Parts parts;
+  const auto find_merge = [&](const PairMerger::Symbol& left, const PairMerger::Symbol& right) {
+    const TokenId id = index_.find({left.begin, size_t{left.size} + right.size});
+    return id < 0 ? PairMerger::Merge() : PairMerger::Merge{-static_cast<double>(token(id).score), id};
+  };
+  const auto note_merge = [&](const PairMerger::Symbol& left, const PairMerger::Symbol& right, TokenId id) {
+    if (token(id).type != TokenType::unused) return;
+    parts.try_emplace({left.begin, size_t{left.size} + right.size}, left.text(), right.text());
+  };
+  merger.run(find_merge, note_merge);
+  merger.for_each([&](const PairMerger::Symbol& symbol) {
+    if (symbol.id >= 0 && token(symbol.id).type != TokenType::unused) {
+      ids.push_back(symbol.id);
+    } else {
+      append_final(symbol.text(), parts, ids);
+    }
+  });
+}
+
+void SentencePieceBpe::append_final(std::string_view text, const Parts& parts, std::vector<TokenId>& ids) const {
+  std::vector<std::string_view> todo = {text};
+  while (!todo.empty()) {
+    const std::string_view piece = todo.back();
+    todo.pop_back();
+    const TokenId id = index_.find(piece);
+    const auto found = parts.find(piece);
+    if (id >= 0 && (token(id).type != TokenType::unused || found == parts.end())) {
+      ids.push_back(id);
+    } else if (found != parts.end()) {
+      todo.push_back(found->second.second);
+      todo.push_back(found->second.first);
+    } else {
+      append_uncovered(piece, ids);
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<TokenizerEngine> make_sentencepiece_bpe_engine(Vocab vocab) {
+  return std::make_unique<SentencePieceBpe>(std::move(vocab));
+}
+
+}  // namespace smelt
