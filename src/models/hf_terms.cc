@@ -127,7 +127,8 @@ Status add_tokenizer(const Checkpoint& checkpoint, const ModelConfig& config, Hf
   }
   SMELT_ASSIGN(const Vocab vocab, load_vocab(checkpoint));
   add_special_ids(vocab, files.config);
-  files.attachments.push_back({"tokenizer.json", format_tokenizer_json(vocab)});
+  SMELT_ASSIGN(std::string tokenizer_json, format_tokenizer_json(vocab).with_context(checkpoint.path()));
+  files.attachments.push_back({"tokenizer.json", std::move(tokenizer_json)});
   files.attachments.push_back({"tokenizer_config.json", tokenizer_config_json(vocab, config)});
   return {};
 }

@@ -160,6 +160,7 @@ Status read_flags(const Metadata& metadata, Vocab& vocab) {
   SMELT_TRY(read_flag(metadata, kEscapeWhitespaces, vocab.escape_whitespaces));
   SMELT_TRY(read_flag(metadata, kIgnoreMerges, vocab.ignore_merges));
   SMELT_TRY(read_flag(metadata, kLowercase, vocab.lowercase));
+  SMELT_TRY(read_flag(metadata, kSingleSpacePrefix, vocab.single_space_prefix));
   SMELT_TRY(read_flag(metadata, kNfc, vocab.nfc));
   vocab.add_bos = vocab.add_bos && vocab.bos;
   vocab.add_eos = vocab.add_eos && vocab.eos;

@@ -214,8 +214,8 @@ void expect_same(const Vocab& a, const Vocab& b) {
   }
   const auto flags = [](const Vocab& v) {
     return std::make_tuple(v.model, v.merges, v.pre_tokenizer, v.add_bos, v.add_eos, v.add_space_prefix,
-                           v.remove_extra_whitespaces, v.escape_whitespaces, v.ignore_merges, v.lowercase, v.nfc,
-                           v.precompiled_charsmap, v.chat_template);
+                           v.single_space_prefix, v.remove_extra_whitespaces, v.escape_whitespaces, v.ignore_merges,
+                           v.lowercase, v.nfc, v.precompiled_charsmap, v.chat_template);
   };
   const auto ids = [](const Vocab& v) {
     return std::make_tuple(v.bos, v.eos, v.eot, v.unknown, v.separator, v.padding, v.mask, v.eos_all);
@@ -246,7 +246,7 @@ TEST(GgufVocab, ReadsBackWhatItWrites) {
   round_trip(sentencepiece);
   sentencepiece.bos.reset();
   sentencepiece.add_bos = sentencepiece.add_space_prefix = sentencepiece.escape_whitespaces = false;
-  sentencepiece.remove_extra_whitespaces = true;
+  sentencepiece.remove_extra_whitespaces = sentencepiece.single_space_prefix = true;
   sentencepiece.padding = 4;
   round_trip(sentencepiece);
 

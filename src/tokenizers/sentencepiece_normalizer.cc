@@ -33,6 +33,7 @@ uint32_t read_u32(std::string_view bytes, size_t at) {
 
 Status SentencePieceNormalizer::build(const Vocab& vocab, bool keep_ill_formed) {
   add_space_prefix_ = vocab.add_space_prefix;
+  single_prefix_ = vocab.single_space_prefix;
   remove_extra_ = vocab.remove_extra_whitespaces;
   escape_ = vocab.escape_whitespaces;
   keep_ill_formed_ = keep_ill_formed;
@@ -93,7 +94,8 @@ std::string SentencePieceNormalizer::normalize(std::string_view text, bool at_st
   std::string out;
   if (text.empty()) return out;
   out.reserve(text.size() + text.size() / 2 + kEscapedSpace.size());
-  const bool has_prefix = at_start && add_space_prefix_;
+  const bool begins_with_space = text.starts_with(' ') || text.starts_with(kEscapedSpace);
+  const bool has_prefix = at_start && add_space_prefix_ && !(single_prefix_ && begins_with_space);
   if (has_prefix) append(" ", out);
   const size_t prefix_bytes = out.size();
   size_t content_end = out.size();  // behind the last character that is no space

@@ -33,6 +33,7 @@ class SentencePieceNormalizer {
   std::vector<uint32_t> units_;  // a Darts double array; empty if the model replaces nothing
   std::string replacements_;     // texts, each ended by a zero byte
   bool add_space_prefix_ = false;
+  bool single_prefix_ = false;
   bool remove_extra_ = false;
   bool escape_ = false;
   bool keep_ill_formed_ = false;

@@ -41,7 +41,8 @@ struct Vocab {
   std::vector<TokenId> eos_all;  // every id that ends generation; contains eos
   bool add_bos = false;
   bool add_eos = false;
-  bool add_space_prefix = true;  // SentencePiece
+  bool add_space_prefix = true;      // SentencePiece
+  bool single_space_prefix = false;  // … but not before a text that begins with a space ("Metaspace")
   bool remove_extra_whitespaces = false;
   bool escape_whitespaces = true;    // SentencePiece: space ↔ ▁
   bool ignore_merges = false;        // Llama 3: a whole word in the vocabulary is taken before merging
@@ -62,6 +63,7 @@ Result<Vocab> parse_vocab_merges(std::string_view vocab_json, std::string_view m
 
 // Writers: parse(format(v)) tokenizes as v does.
 void add_gguf_vocab(const Vocab& vocab, Metadata& metadata);
-std::string format_tokenizer_json(const Vocab& vocab);
+// An error if the vocabulary cannot be said in that format (a pre-tokenizer not known here, ill-formed UTF-8, …).
+Result<std::string> format_tokenizer_json(const Vocab& vocab);
 
 }  // namespace smelt
