@@ -1,5 +1,6 @@
 # smelt_folder(name DEPS …): one static library per source folder from its *.cc, one test program from its *_test.cc, one
 # benchmark from its *_bench.cc and one fuzz target for each *_fuzz.cc. New files are picked up without touching CMake.
+# A main.cc is left to the folder's own CMakeLists.txt.
 # With tests, each fuzz target is also linked without libFuzzer and replays its committed inputs (tests/corpora/TARGET).
 
 if(SMELT_FUZZ)
@@ -33,7 +34,7 @@ function(smelt_folder name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   file(GLOB_RECURSE all_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(sources ${all_sources})
-  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|bench|fuzz)|/main)\\.cc$")
   if(NOT sources)
     add_library(smelt_${name} INTERFACE)
     target_link_libraries(smelt_${name} INTERFACE smelt_options ${ARG_DEPS})

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include "base/text.h"
 
@@ -71,6 +72,9 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::release_range(const void* begin, size_t size) const {
+  // Memory of others, such as tensors regrouped on opening, would be zeroed.
+  const auto* at = static_cast<const std::byte*>(begin);
+  if (std::less<>()(at, data_) || std::less<>()(data_ + size_, at + size)) return;
   // Whole pages inside the range only: their neighbours may be in use by other tensors.
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;

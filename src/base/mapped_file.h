@@ -28,6 +28,7 @@ class MappedFile {
   uint64_t size() const { return size_; }
 
   // Tells the kernel that this range will not be needed soon, so that its pages no longer count as resident.
+  // A range that is not inside the file is left alone.
   void release_range(const void* begin, size_t size) const;
 
  private:

@@ -120,6 +120,17 @@ TEST(MappedFile, ShowsControlCharactersOfANameEscaped) {
   EXPECT_THAT(cut.error().message, HasSubstr("NUL"));
 }
 
+TEST(MappedFile, ReleasesNoMemoryOfOthers) {
+  const TestFolder folder;
+  const auto file = MappedFile::open(folder.write("x", std::string(1 << 16, 'x')));
+  ASSERT_TRUE(file);
+  const std::vector<char> other(1 << 16, 'o');
+  (*file)->release_range(other.data(), other.size());
+  EXPECT_EQ(other, std::vector<char>(1 << 16, 'o'));
+  (*file)->release_range((*file)->bytes().data(), (*file)->size());
+  EXPECT_EQ((*file)->text(), std::string(1 << 16, 'x'));
+}
+
 TEST(ReadFile, RefusesMoreThanTheLimit) {
   const TestFolder folder;
   const std::string path = folder.write("x", "12345");

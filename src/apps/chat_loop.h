@@ -1,0 +1,48 @@
+// The dialogue on the terminal: prompts, commands, answers as they come. Called by cmd_chat.cc.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "apps/chat_conversation.h"
+#include "apps/chat_input.h"
+#include "apps/line_reader.h"
+
+namespace smelt {
+
+class ChatLoop {
+ public:
+  // `seed` is what the first answer is drawn with.
+  ChatLoop(Conversation conversation, uint64_t seed);
+
+  // Until /exit or the end of input. On a terminal errors are shown and the chat goes on; elsewhere they end it.
+  Status run();
+
+ private:
+  Status step();
+  void show_banner() const;
+  void interrupted_at_prompt();
+  Status handle(const std::string& message);
+  Status do_command(const ChatCommand& command);
+  Status show_answer(Result<GenerateResult> result, const Status& printed);
+  bool emit(std::string_view text);
+
+#define SMELT_CHAT_COMMAND(name, argument, description) Status do_##name(const std::string& given);
+#include "apps/chat_commands.inc"
+#undef SMELT_CHAT_COMMAND
+
+  Conversation conversation_;
+  uint64_t seed_;
+  std::unique_ptr<LineReader> lines_;
+  MessageReader message_;
+  bool interactive_;
+  bool done_ = false;
+  bool asked_to_leave_ = false;  // Ctrl-C at the prompt; the second leaves
+  std::string own_file_;         // saved or loaded here: may be replaced
+  std::optional<GenerateResult> last_;
+  Status printed_;
+  char last_character_ = '\n';
+};
+
+}  // namespace smelt

@@ -1,0 +1,139 @@
+// Shared options.
+#include "apps/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include "apps/output.h"
+#include "apps/signals.h"
+#include "apps/terminal.h"
+#include "base/mapped_file.h"
+#include "base/text.h"
+
+namespace smelt {
+namespace {
+
+constexpr uint64_t kMaxTextBytes = uint64_t{1} << 32;
+
+std::string long_name(const std::string& flags) { return flags.substr(flags.find("--")); }
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+std::vector<DType> weight_types() {
+  std::vector<DType> types;
+  for (const DTypeInfo& info : all_dtypes()) {
+    if (info.dtype != DType::i8 && info.dtype != DType::q8_k) types.push_back(info.dtype);
+  }
+  return types;
+}
+
+Result<std::string> read_standard_input() {
+  if (is_terminal(stdin)) note("smelt: reading text from the terminal; Ctrl-D ends it");
+  std::string text;
+  std::vector<char> buffer(1 << 16);
+  while (true) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (n == 0) return text;
+    if (n < 0 && interrupt_token().cancelled()) return cancelled_error();
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return input_error(std::string("standard input: read error: ") + std::strerror(errno));
+    text.append(buffer.data(), static_cast<size_t>(n));
+    if (text.size() > kMaxTextBytes) return input_error("standard input: longer than 4 GiB");
+  }
+}
+
+}  // namespace
+
+CLI::Option* add_int(CLI::App& app, const std::string& flags, int64_t& target, IntRange range,
+                     const std::string& description) {
+  const std::string name = long_name(flags);
+  const auto parse = [&target, range, name](const std::string& text) {
+    int64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stop != end)
+      throw CLI::ValidationError(name, fmt::format("'{}' is not a whole number", escape_for_display(text)));
+    if (value < range.min || value > range.max) {
+      const bool open = range.max == std::numeric_limits<int64_t>::max();
+      throw CLI::ValidationError(name, fmt::format("{} is out of range, allowed {}", value,
+                                                   open ? fmt::format("{} and above", range.min)
+                                                        : fmt::format("{} … {}", range.min, range.max)));
+    }
+    target = value;
+  };
+  return app.add_option_function<std::string>(flags, parse, description)->type_name("N");
+}
+
+CLI::Option* add_float(CLI::App& app, const std::string& flags, float& target, const std::string& description) {
+  const std::string name = long_name(flags);
+  const auto parse = [&target, name](const std::string& text) {
+    float value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stop != end || !std::isfinite(value))
+      throw CLI::ValidationError(name, fmt::format("'{}' is not a number", escape_for_display(text)));
+    target = value;
+  };
+  return app.add_option_function<std::string>(flags, parse, description)->type_name("X");
+}
+
+CLI::Option* add_strings(CLI::App& app, const std::string& flags, std::vector<std::string>& target,
+                         const std::string& type_name, const std::string& description) {
+  return app.add_option(flags, target, description)->type_name(type_name)->allow_extra_args(false);
+}
+
+CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, const std::vector<DType>& types,
+                       const std::string& description) {
+  std::vector<std::string> names;
+  for (const DType type : types.empty() ? weight_types() : types) names.push_back(lower(dtype_name(type)));
+  const auto parse = [&target, names, name = long_name(flags)](const std::string& text) {
+    if (std::find(names.begin(), names.end(), lower(text)) == names.end()) {
+      const std::string nearest = find_nearest(lower(text), names);
+      throw CLI::ValidationError(
+          name, fmt::format("unknown type '{}'{}; one of {}", escape_for_display(text),
+                            nearest.empty() ? "" : ", did you mean " + nearest + "?", fmt::join(names, ", ")));
+    }
+    target = *find_dtype(text);
+  };
+  return app.add_option_function<std::string>(flags, parse, description)
+      ->type_name(fmt::format("{}", fmt::join(names, "|")));
+}
+
+void add_model(CLI::App& app, std::string& target) {
+  app.add_option("MODEL", target, "GGUF file, Hugging Face folder or llama2.c .bin")->required()->type_name("FILE");
+}
+
+void add_threads(CLI::App& app, int64_t& target) {
+  add_int(app, "-t,--threads", target, {1, 1024}, "threads (default: all processors this process may use)");
+}
+
+void add_json(CLI::App& app, bool& target) { app.add_flag("--json", target, "figures as one JSON object"); }
+
+void add_text_source(CLI::App& app, TextSource& source, const std::string& what) {
+  CLI::Option* prompt = app.add_option("-p,--prompt", source.prompt, what)->type_name("TEXT");
+  app.add_option("-f,--file", source.file, "read it from this file instead (default: standard input)")
+      ->type_name("FILE")
+      ->excludes(prompt);
+}
+
+Result<std::string> read_text_file(const std::string& path) {
+  return path == "-" ? read_standard_input() : read_file(path, kMaxTextBytes);
+}
+
+Result<std::string> read_text(const TextSource& source, LastNewline last_newline) {
+  if (source.prompt) return *source.prompt;
+  SMELT_ASSIGN(std::string text, read_text_file(source.file.empty() ? "-" : source.file));
+  if (last_newline == LastNewline::strip && text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+}  // namespace smelt

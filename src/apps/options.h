@@ -1,0 +1,55 @@
+// Options that commands share, and the binding of CLI11's options to numbers and types with our own messages. Type
+// names matter: completions and help are made from them ("FILE", "MODEL", "N", or "a|b|c" for a choice).
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "tensor/dtype.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace smelt {
+
+struct IntRange {
+  int64_t min = 0;
+  int64_t max = std::numeric_limits<int64_t>::max();
+};
+
+CLI::Option* add_int(CLI::App& app, const std::string& flags, int64_t& target, IntRange range,
+                     const std::string& description);
+CLI::Option* add_float(CLI::App& app, const std::string& flags, float& target, const std::string& description);
+// May be given several times, one value each time.
+CLI::Option* add_strings(CLI::App& app, const std::string& flags, std::vector<std::string>& target,
+                         const std::string& type_name, const std::string& description);
+// One of `types`, or of all types that weights can have if empty; upper or lower case.
+CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, const std::vector<DType>& types,
+                       const std::string& description);
+
+void add_model(CLI::App& app, std::string& target);
+void add_threads(CLI::App& app, int64_t& target);
+void add_json(CLI::App& app, bool& target);
+
+// -p TEXT, -f FILE, or else standard input.
+struct TextSource {
+  std::optional<std::string> prompt;
+  std::string file;
+};
+void add_text_source(CLI::App& app, TextSource& source, const std::string& what);
+
+enum class LastNewline : uint8_t { keep, strip };
+// The text; one newline at the end of a file or of standard input can be taken off, since editors and echo put it
+// there.
+Result<std::string> read_text(const TextSource& source, LastNewline last_newline);
+// The whole of a file, or of standard input for "-".
+Result<std::string> read_text_file(const std::string& path);
+
+}  // namespace smelt

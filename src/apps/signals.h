@@ -1,0 +1,17 @@
+// Ctrl-C (and SIGTERM, SIGHUP): the first asks the running job to end, which leaves nothing half written; the second
+// ends the process at once, after removing temporaries. SIGPIPE is ignored; print notices closed pipes.
+#pragma once
+
+#include "base/progress.h"
+
+namespace smelt {
+
+void install_signal_handlers();
+// Set by the handler.
+const CancelToken& interrupt_token();
+// For programs that go on after an interruption: the next Ctrl-C is a first one again.
+void reset_interrupt();
+// 128 + the signal that came last, 130 if none did.
+int interrupted_exit_code();
+
+}  // namespace smelt
