@@ -97,6 +97,13 @@ Result<AtomicFolder> AtomicFolder::create(const std::string& given, Overwrite ov
   return AtomicFolder(path, temporary, overwrite);
 }
 
+Error AtomicFolder::in_place(Error error) const {
+  const std::string shown = escape_for_display(temporary_, 4096);
+  const size_t at = error.message.find(shown);
+  if (at != std::string::npos) error.message.replace(at, shown.size(), escape_for_display(path_, 4096));
+  return error;
+}
+
 Status AtomicFolder::commit() {
   SMELT_TRY(check_replaceable(path_, overwrite_));
   sync_path(temporary_);

@@ -22,6 +22,8 @@ class AtomicFolder {
   // Where to write `name` for now.
   std::string file(const std::string& name) const { return temporary_ + "/" + name; }
   Status commit();
+  // An error about a file in here, told with the name that the folder was to have.
+  Error in_place(Error error) const;
 
  private:
   AtomicFolder(std::string path, std::string temporary, Overwrite overwrite);

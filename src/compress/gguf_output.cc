@@ -15,6 +15,7 @@ constexpr uint32_t kQuantizationVersion = 2;
 
 Metadata output_metadata(const CanonicalModel& model, const MixInfo& mix) {
   Metadata metadata = model.metadata;
+  for (const char* key : {"general.file_type", "general.quantization_version"}) metadata.erase(key);  // at the end
   metadata.set("general.file_type", MetaValue::of_u32(mix.file_type));
   metadata.set("general.quantization_version", MetaValue::of_u32(kQuantizationVersion));
   return metadata;

@@ -84,20 +84,28 @@ bool is_safe_name(const std::string& name) {
          name != ".." && name != kWeightsFile && name != kConfigFile;
 }
 
-}  // namespace
-
-Result<ConvertReport> write_hf_folder(const CanonicalModel& model, const std::string& output,
-                                      const ConvertOptions& options, const JobControl& job) {
-  SMELT_ASSIGN(AtomicFolder folder, AtomicFolder::create(output, options.overwrite));
-  SMELT_ASSIGN(ConvertReport report, write_weights(model, folder.file(kWeightsFile), options, job));
+Status write_small_files(const CanonicalModel& model, const AtomicFolder& folder, DType type) {
   Metadata config = model.metadata;
-  config.set("torch_dtype", MetaValue::of_string(torch_name(options.type)));
+  config.erase("dtype");  // the newer name of the same; readers know both
+  config.set("torch_dtype", MetaValue::of_string(torch_name(type)));
   SMELT_TRY(write_file(folder.file(kConfigFile), format_json_metadata(config), Overwrite::refuse));
   for (const Attachment& attachment : model.attachments) {
     if (!is_safe_name(attachment.name))
       return input_error(fmt::format("attachment '{}': not a plain file name", escape_for_display(attachment.name)));
     SMELT_TRY(write_file(folder.file(attachment.name), attachment.bytes, Overwrite::refuse));
   }
+  return {};
+}
+
+}  // namespace
+
+Result<ConvertReport> write_hf_folder(const CanonicalModel& model, const std::string& output,
+                                      const ConvertOptions& options, const JobControl& job) {
+  SMELT_ASSIGN(AtomicFolder folder, AtomicFolder::create(output, options.overwrite));
+  auto report = write_weights(model, folder.file(kWeightsFile), options, job);
+  if (!report) return folder.in_place(std::move(report).error());
+  if (Status status = write_small_files(model, folder, options.type); !status)
+    return folder.in_place(std::move(status).error());
   if (job.cancelled()) return cancelled_error();
   SMELT_TRY(folder.commit());
   return report;

@@ -129,7 +129,7 @@ TEST(PlanSizes, BitsPerWeightCountEveryTensor) {
 }
 
 TEST(PlanSizes, TheWrittenFileHasThePlannedSizeInEveryMix) {
-  const ToyModel toy{ToyShape{}};
+  const ToyModel toy(ToyShape{.n_layers = 1, .d_ff = 256});
   const TestFolder folder;
   for (const std::string& type : quantize_type_names()) {
     const QuantizeOptions options = options_of(type);

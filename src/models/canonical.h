@@ -40,7 +40,8 @@ struct CanonicalModel {
 };
 
 // From a GGUF: everything as it is, unknown keys and tensors included. From others: translated; the licence text and
-// the model's name, BOS/EOS ids, chat template and rope settings are kept.
+// the model's name, BOS/EOS ids, chat template, rope settings and fields of config.json that GGUF does not know are
+// kept.
 Result<CanonicalModel> to_gguf_terms(std::shared_ptr<const Checkpoint> checkpoint);
 // Metadata is that of config.json; GGUF keys without a counterpart go to the attachment "smelt_metadata.json" and come
 // back.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/metadata.h"
@@ -19,11 +20,16 @@ inline constexpr const char* kEosIdsKey = "smelt.eos_token_ids";
 inline constexpr const char* kAttachmentPrefix = "smelt.attachment.";
 // llama3 scaling, whose result GGUF keeps in the tensor rope_freqs.weight: "smelt.rope_scaling.factor", …
 inline constexpr const char* kRopeScalingPrefix = "smelt.rope_scaling.";
+// Fields of config.json that GGUF has no key for: "smelt.config.initializer_range".
+inline constexpr const char* kConfigPrefix = "smelt.config.";
 // In a Hugging Face folder: the GGUF keys that its other files do not give back.
 inline constexpr const char* kMetadataFile = "smelt_metadata.json";
 
 // Whether load_vocab would find a tokenizer.
 bool has_vocab(const Checkpoint& checkpoint);
+
+// Whether hf_files makes this field of config.json from GGUF's own keys and tensors; others travel with kConfigPrefix.
+bool is_translated_config_key(std::string_view key);
 
 // The GGUF key-value section for a checkpoint of either dialect, tokenizer included, general.file_type and split.* not.
 Result<Metadata> gguf_metadata(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config);

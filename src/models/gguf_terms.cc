@@ -83,6 +83,13 @@ void add_sizes(const ModelConfig& c, const std::string& prefix, Metadata& out) {
   out.set(prefix + "attention.layer_norm_rms_epsilon", MetaValue::of_f32(c.rms_norm_eps));
 }
 
+void keep_other_config(const Metadata& metadata, Metadata& out) {
+  for (const auto& [key, value] : metadata.entries()) {
+    const bool of_other_file = key.starts_with("generation_config.") || key.starts_with("tokenizer_config.");
+    if (!of_other_file && !is_translated_config_key(key)) out.set(kConfigPrefix + key, value);
+  }
+}
+
 Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
   Metadata out;
   const std::string prefix = std::string(family.gguf_architecture) + ".";
@@ -90,6 +97,7 @@ Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& f
   add_sizes(config, prefix, out);
   SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(checkpoint.metadata()));
   add_rope(config, rope, prefix, out);
+  keep_other_config(checkpoint.metadata(), out);
   SMELT_TRY(add_vocab(checkpoint, out));
   for (const Attachment& file : checkpoint.attachments()) {
     if (is_kept_attachment(file.name)) out.set(kAttachmentPrefix + file.name, MetaValue::of_string(file.bytes));

@@ -2,6 +2,9 @@
 // licences, and smelt_metadata.json with what these do not say.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -40,10 +43,18 @@ Result<RopeConfig> find_rope(const Checkpoint& checkpoint, const ModelFamily& fa
       "Face's config.json can express; keep the model as GGUF");
 }
 
+// The double that prints as the float does: 1e-06 and not 9.999999974752427e-07.
+MetaValue number(float value) {
+  std::array<char, 32> text{};
+  const char* end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  double same = static_cast<double>(value);
+  std::from_chars(text.data(), end, same);
+  return MetaValue::of_f64(same);
+}
+
 void add_rope(const RopeConfig& rope, Metadata& config) {
-  config.set("rope_theta", MetaValue::of_f64(static_cast<double>(rope.base)));
+  config.set("rope_theta", number(rope.base));
   if (rope.scaling == RopeScaling::none) return;
-  const auto number = [](float value) { return MetaValue::of_f64(static_cast<double>(value)); };
   const bool is_llama3 = rope.scaling == RopeScaling::llama3;
   config.set("rope_scaling.rope_type", MetaValue::of_string(is_llama3 ? "llama3" : "linear"));
   config.set("rope_scaling.factor", number(rope.factor));
@@ -89,7 +100,7 @@ void add_sizes(const ModelConfig& c, Metadata& config) {
                 {"num_key_value_heads", c.n_kv_heads},
                 {"head_dim", c.d_head}};
   for (const auto& [key, value] : counts) config.set(key, MetaValue::of_i64(value));
-  config.set("rms_norm_eps", MetaValue::of_f64(static_cast<double>(c.rms_norm_eps)));
+  config.set("rms_norm_eps", number(c.rms_norm_eps));
 }
 
 void add_special_ids(const Vocab& vocab, Metadata& config) {
@@ -133,6 +144,16 @@ Status add_tokenizer(const Checkpoint& checkpoint, const ModelConfig& config, Hf
   return {};
 }
 
+// Fields that an earlier folder's config.json had besides those made here.
+void add_kept_config(const Metadata& original, Metadata& config) {
+  const std::string prefix = kConfigPrefix;
+  for (const auto& [key, value] : original.entries()) {
+    if (!key.starts_with(prefix)) continue;
+    const std::string field = key.substr(prefix.size());
+    if (!field.empty() && !config.contains(field)) config.set(field, value);
+  }
+}
+
 // The files as the reader of folders will see them.
 Result<Checkpoint> read_back(const HfFiles& files, const std::string& path) {
   Checkpoint::Parts parts;
@@ -150,7 +171,32 @@ Result<Checkpoint> read_back(const HfFiles& files, const std::string& path) {
   return Checkpoint(std::move(parts));
 }
 
+constexpr std::array kTranslatedFields = {"architectures",
+                                          "model_type",
+                                          "_name_or_path",
+                                          "vocab_size",
+                                          "max_position_embeddings",
+                                          "hidden_size",
+                                          "num_hidden_layers",
+                                          "intermediate_size",
+                                          "num_attention_heads",
+                                          "num_key_value_heads",
+                                          "head_dim",
+                                          "rms_norm_eps",
+                                          "hidden_act",
+                                          "tie_word_embeddings",
+                                          "rope_theta",
+                                          "attention_bias",
+                                          "mlp_bias",
+                                          "dtype",
+                                          "torch_dtype"};
+
 }  // namespace
+
+bool is_translated_config_key(std::string_view key) {
+  if (key.starts_with("rope_scaling.") || key.starts_with("rope_parameters.")) return true;
+  return std::find(kTranslatedFields.begin(), kTranslatedFields.end(), key) != kTranslatedFields.end();
+}
 
 Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
   HfFiles files;
@@ -167,6 +213,7 @@ Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family
   SMELT_TRY(add_biases(checkpoint, files.config));
   SMELT_TRY(add_tokenizer(checkpoint, config, files));
   SMELT_ASSIGN(const Metadata original, gguf_metadata(checkpoint, family, config));
+  add_kept_config(original, files.config);
   const std::string prefix = kAttachmentPrefix;
   for (const auto& [key, value] : original.entries()) {
     if (!key.starts_with(prefix) || value.type != MetaType::string) continue;
