@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +23,9 @@ struct LoadedModel {
 Result<LoadedModel> load_model(const std::string& path);
 
 struct GenerateOptions {
-  int64_t n_predict = 256;              // tokens at most; -1: until the end token or a full context
+  int64_t n_predict = 256;  // tokens at most; -1: until the end token or a full context
   SamplerOptions sampling;
-  std::vector<std::string> stop;        // generation ends before the first of these
+  std::vector<std::string> stop;  // generation ends before the first of these
   bool ignore_end = false;
   const CancelToken* cancel = nullptr;
 };
@@ -32,19 +34,21 @@ enum class FinishReason { end_token, stop_string, length, context_full, cancelle
 const char* finish_reason_name(FinishReason reason);
 
 struct GenerateResult {
-  std::string text;                     // what was emitted
-  std::vector<TokenId> ids;             // generated ids, the end token not included
+  std::string text;          // what was emitted
+  std::vector<TokenId> ids;  // generated ids, the end token not included
   FinishReason reason = FinishReason::length;
-  int64_t n_prompt = 0;                 // prompt tokens computed (those taken from a cache not counted)
+  int64_t n_prompt = 0;  // prompt tokens computed (those taken from a cache not counted)
   double prefill_seconds = 0;
-  double decode_seconds = 0;            // for ids.size() tokens
+  double decode_seconds = 0;  // for ids.size() tokens
 };
 
-// Called with each piece of text as it becomes certain: whole UTF-8 characters, no part of a stop string. Returning false
-// ends the generation (reason cancelled).
+// Called with each piece of text as it becomes certain: whole UTF-8 characters, no part of a stop string. Returning
+// false ends the generation (reason cancelled).
 using EmitText = std::function<bool(std::string_view)>;
 
-// Appends the prompt to the session (reusing what its cache already holds of it), then decodes.
+// Appends the prompt to the session (reusing what its cache already holds of it), then decodes. A prompt that does not
+// fit into the context is an error; a context that fills up while decoding ends the text (context_full). Interruption
+// is a result, not an error.
 Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
                                 const GenerateOptions& options, const EmitText& emit);
 

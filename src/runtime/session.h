@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "models/model.h"
@@ -14,37 +15,42 @@
 namespace smelt {
 
 struct SessionOptions {
-  int64_t n_ctx = 0;              // 0: the model's training context, reduced to what the memory budget allows (noted)
-  int n_threads = 0;              // 0: default_threads()
-  DType kv_type = DType::f16;     // f16 or f32
-  int64_t prefill_chunk = 256;    // tokens per forward pass
+  int64_t n_ctx = 0;            // 0: the model's training context, reduced to what the memory budget allows (noted)
+  int n_threads = 0;            // 0: default_threads()
+  DType kv_type = DType::f16;   // f16 or f32
+  int64_t prefill_chunk = 256;  // tokens per forward pass
   uint64_t memory_budget_bytes = 0;  // 0: memory_budget_bytes() of the machine
 };
 
 class Session {
  public:
-  // Plans the memory first: "needs 3.1 GiB, budget 2.0 GiB" is an error, not an abort.
+  // Plans the memory first: "needs 3.1 GiB, budget 2.0 GiB" is an error, not an abort. Weights count as well.
   static Result<Session> create(std::shared_ptr<const Model> model, const SessionOptions& options);
+  // Of the KV cache, the workspace and one row of logits; the weights not counted.
   static Result<uint64_t> bytes_needed(const Model& model, const SessionOptions& options);
   Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
   ~Session();
 
   int64_t n_ctx() const;
-  int64_t position() const;                       // tokens in the cache
-  const std::vector<TokenId>& tokens() const;     // those tokens
+  int64_t position() const;                    // tokens in the cache
+  const std::vector<TokenId>& tokens() const;  // those tokens
 
   // Appends tokens to the cache, in chunks; logits() then holds the last token's. A full context is an error that says
-  // so (nothing is shifted silently); a cancelled run leaves the cache at a chunk boundary. Non-finite logits are an
-  // error naming the step.
+  // so (nothing is shifted silently), and so are ids outside the vocabulary, both before anything is computed; a
+  // cancelled run leaves the cache at a chunk boundary. Non-finite logits are an error naming the position. Allocates
+  // nothing.
   Status append(std::span<const TokenId> tokens, const CancelToken* cancel = nullptr);
-  std::span<const float> logits() const;          // [n_vocab]
+  std::span<const float> logits() const;  // [n_vocab]; of no meaning before the first append
   // As append, but calls visit(index in tokens, logits of that token) for indices >= first, in order: for evaluation.
+  // The first call allocates up to 64 MiB more, for the logits of a chunk.
   Status append_visiting(std::span<const TokenId> tokens, int64_t first,
                          const std::function<Status(int64_t, std::span<const float>)>& visit);
-  void truncate(int64_t position);                // forgets all later tokens; position <= position()
+  void truncate(int64_t position);  // forgets all later tokens; position <= position()
 
-  // The cache with its tokens, for --prompt-cache: written atomically, checked on reading (magic, version, model
-  // fingerprint, sizes, checksum). A file of another model or version is refused with what to do.
+  // The cache with its tokens, for --prompt-cache (session_file.h): written atomically, replacing an earlier one;
+  // checked on reading. A file of another model or version, or a damaged one, is refused and leaves the session as it
+  // was. logits() are not kept: append a token before reading them.
   Status save_cache(const std::string& path) const;
   Status load_cache(const std::string& path);
 

@@ -1,0 +1,143 @@
+// The main path on one page: file → model and tokenizer → (session) → prompt → prefill → loop {sample, emit, decode}.
+// `smelt run`, `smelt chat` and the public TextSession call it; sampling, stop texts and decoding of bytes are in their
+// own files.
+#include "runtime/generate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/stop_matcher.h"
+
+namespace smelt {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Brings the session to the end of the prompt. The last token is always computed: its logits are needed.
+Status prefill(Session& session, std::span<const TokenId> prompt, const CancelToken* cancel, GenerateResult& result) {
+  if (prompt.empty()) return input_error("the prompt has no tokens, and the vocabulary no begin token to start from");
+  if (static_cast<int64_t>(prompt.size()) > session.n_ctx()) {
+    return input_error(
+        fmt::format("the prompt has {} tokens, the context {}; take a longer context (-c) or a shorter "
+                    "prompt",
+                    prompt.size(), session.n_ctx()));
+  }
+  const std::vector<TokenId>& known = session.tokens();
+  const size_t most = std::min(known.size(), prompt.size() - 1);
+  const auto differs = std::mismatch(known.begin(), known.begin() + static_cast<int64_t>(most), prompt.begin());
+  const int64_t n_known = differs.first - known.begin();
+  session.truncate(n_known);
+  const Clock::time_point start = Clock::now();
+  Status done = session.append(prompt.subspan(static_cast<size_t>(n_known)), cancel);
+  result.prefill_seconds = seconds_since(start);
+  result.n_prompt = session.position() - n_known;
+  return done;
+}
+
+// What text the model has written, and who is told of it.
+class Writer {
+ public:
+  Writer(const Tokenizer& tokenizer, const GenerateOptions& options, bool at_start, const EmitText& emit,
+         std::string& text)
+      : decoder_(tokenizer, false, at_start), stops_(options.stop), emit_(emit), text_(text) {}
+
+  void push(TokenId id) { show(stops_.push(decoder_.push(id))); }
+  void finish() {
+    show(stops_.push(decoder_.finish()));
+    show(stops_.finish());
+  }
+  bool stopped() const { return stops_.stopped(); }
+  bool refused() const { return refused_; }  // emit wants no more
+
+ private:
+  void show(const std::string& piece) {
+    if (piece.empty() || refused_) return;
+    text_ += piece;
+    refused_ = !emit_(piece);
+  }
+
+  StreamDecoder decoder_;
+  StopMatcher stops_;
+  const EmitText& emit_;
+  std::string& text_;
+  bool refused_ = false;
+};
+
+Sampler make_sampler(const Session& session, std::span<const TokenId> prompt, const SamplerOptions& options) {
+  Sampler sampler(options, session.model().config().n_vocab);
+  for (const TokenId id : prompt) sampler.accept(id);
+  return sampler;
+}
+
+// Decodes until something ends it, and says what.
+Result<FinishReason> decode(Session& session, const Tokenizer& tokenizer, const GenerateOptions& options,
+                            Sampler sampler, Writer& writer, std::vector<TokenId>& ids) {
+  while (true) {
+    if (options.n_predict >= 0 && static_cast<int64_t>(ids.size()) >= options.n_predict) return FinishReason::length;
+    if (options.cancel != nullptr && options.cancel->cancelled()) return FinishReason::cancelled;
+    const TokenId id = sampler.sample(session.logits());
+    if (tokenizer.is_end(id) && !options.ignore_end) return FinishReason::end_token;
+    sampler.accept(id);
+    ids.push_back(id);
+    writer.push(id);
+    if (writer.stopped()) return FinishReason::stop_string;
+    if (writer.refused()) return FinishReason::cancelled;
+    if (static_cast<int64_t>(ids.size()) == options.n_predict) return FinishReason::length;
+    if (session.position() == session.n_ctx()) return FinishReason::context_full;
+    SMELT_TRY(session.append({&id, 1}));
+  }
+}
+
+}  // namespace
+
+const char* finish_reason_name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::end_token:
+      return "end_token";
+    case FinishReason::stop_string:
+      return "stop_string";
+    case FinishReason::length:
+      return "length";
+    case FinishReason::context_full:
+      return "context_full";
+    case FinishReason::cancelled:
+      break;
+  }
+  return "cancelled";
+}
+
+Result<LoadedModel> load_model(const std::string& path) {
+  SMELT_ASSIGN(Checkpoint opened, Checkpoint::open(path));
+  const auto checkpoint = std::make_shared<const Checkpoint>(std::move(opened));
+  LoadedModel loaded;
+  SMELT_ASSIGN(loaded.model, Model::load(checkpoint));
+  SMELT_ASSIGN(loaded.tokenizer, load_tokenizer(*checkpoint));
+  return loaded;
+}
+
+Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+                                const GenerateOptions& options, const EmitText& emit) {
+  SMELT_TRY(check_sampler_options(options.sampling));
+  GenerateResult result;
+  Status ready = prefill(session, prompt, options.cancel, result);
+  if (!ready && ready.error().kind == ErrorKind::cancelled) {
+    result.reason = FinishReason::cancelled;
+    return result;
+  }
+  SMELT_TRY(std::move(ready));
+  const bool at_start = tokenizer.decode(prompt, false).empty();
+  Writer writer(tokenizer, options, at_start, emit, result.text);
+  const Clock::time_point start = Clock::now();
+  SMELT_ASSIGN(result.reason, decode(session, tokenizer, options, make_sampler(session, prompt, options.sampling),
+                                     writer, result.ids));
+  writer.finish();
+  result.decode_seconds = seconds_since(start);
+  if (writer.stopped()) result.reason = FinishReason::stop_string;
+  return result;
+}
+
+}  // namespace smelt

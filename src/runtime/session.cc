@@ -1,0 +1,207 @@
+// A session: memory planned, allocated once, and filled by the model's forward pass chunk by chunk.
+#include "runtime/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <system_error>
+
+#include "base/check.h"
+#include "base/units.h"
+#include "runtime/session_file.h"
+#include "runtime/session_plan.h"
+
+namespace smelt {
+namespace {
+
+struct FreeMemory {
+  void operator()(void* p) const { std::free(p); }
+};
+template <class T>
+using Memory = std::unique_ptr<T[], FreeMemory>;
+
+// Zeroed memory; pages that are never touched are never resident. Null if there is not enough.
+template <class T>
+Memory<T> make_memory(uint64_t bytes) {
+  return Memory<T>(static_cast<T*>(std::calloc(std::max<uint64_t>(bytes, 1), 1)));
+}
+
+constexpr int64_t kVisitedLogits = int64_t{1} << 24;  // of a chunk whose logits are looked at: 64 MiB
+
+}  // namespace
+
+struct Session::State {
+  std::shared_ptr<const Model> model;
+  DType kv_type = DType::f16;
+  SessionPlan plan;
+  std::unique_ptr<ThreadPool> threads;
+  Memory<std::byte> cache;
+  Memory<float> workspace, last_logits;
+  std::vector<float> visited_logits;
+  std::vector<KvLayer> layers;
+  std::vector<TokenId> tokens;
+
+  Status allocate(int n_threads);
+  Status start_threads(int n_threads);
+  Status check_tokens(std::span<const TokenId> ids) const;
+  Status compute(std::span<const TokenId> ids, float* logits, int64_t n_logits);
+  Status check_finite(std::span<const float> logits, int64_t position) const;
+  SessionImage image() {
+    return {*model, kv_type, plan.half_layer_bytes / static_cast<uint64_t>(plan.n_ctx), plan.n_ctx, layers};
+  }
+  size_t n_vocab() const { return static_cast<size_t>(model->config().n_vocab); }
+};
+
+Status Session::State::start_threads(int n_threads) {
+  try {
+    threads = std::make_unique<ThreadPool>(n_threads);
+  } catch (const std::system_error& error) {
+    return input_error(fmt::format("cannot start {} threads ({}); take fewer (-t)", n_threads, error.code().message()));
+  }
+  return {};
+}
+
+Status Session::State::allocate(int n_threads) {
+  SMELT_TRY(start_threads(n_threads));
+  cache = make_memory<std::byte>(plan.kv_bytes);
+  workspace = make_memory<float>(plan.workspace_bytes);
+  last_logits = make_memory<float>(plan.logits_bytes);
+  if (!cache || !workspace || !last_logits) {
+    return input_error(
+        fmt::format("the system does not give {} of memory for a context of {} tokens; take a shorter one",
+                    format_bytes(plan.total()), plan.n_ctx));
+  }
+  for (int64_t l = 0; l < model->config().n_layers; ++l) {
+    std::byte* k = cache.get() + 2 * static_cast<uint64_t>(l) * plan.half_layer_bytes;
+    layers.push_back({k, k + plan.half_layer_bytes, kv_type});
+  }
+  tokens.reserve(static_cast<size_t>(plan.n_ctx));
+  return {};
+}
+
+Status Session::State::check_tokens(std::span<const TokenId> ids) const {
+  const int64_t room = plan.n_ctx - static_cast<int64_t>(tokens.size());
+  if (static_cast<int64_t>(ids.size()) > room) {
+    return input_error(
+        fmt::format("the context is full: {} tokens of {} are used and {} more were to come; take a longer "
+                    "context (-c) or a shorter text",
+                    tokens.size(), plan.n_ctx, ids.size()));
+  }
+  for (const TokenId id : ids) {
+    if (id < 0 || static_cast<size_t>(id) >= n_vocab()) {
+      return input_error(fmt::format("token {} is not in the vocabulary, allowed 0 … {}", id, n_vocab() - 1));
+    }
+  }
+  return {};
+}
+
+Status Session::State::check_finite(std::span<const float> logits, int64_t position) const {
+  // A sum in double is finite just when all values are: floats are too small to overflow it.
+  double sum = 0;
+  for (const float logit : logits) sum += logit;
+  if (std::isfinite(sum)) return {};
+  return input_error(
+      fmt::format("{}: the logits at position {} are not finite; the weights are damaged or overflow in "
+                  "this form",
+                  model->checkpoint().path(), position));
+}
+
+Status Session::State::compute(std::span<const TokenId> ids, float* logits, int64_t n_logits) {
+  const auto position = static_cast<int64_t>(tokens.size());
+  model->forward({.tokens = ids,
+                  .position = position,
+                  .kv = layers,
+                  .workspace = workspace.get(),
+                  .logits = logits,
+                  .n_logits = n_logits},
+                 *threads);
+  const auto m = static_cast<int64_t>(ids.size());
+  SMELT_TRY(check_finite({logits, static_cast<size_t>(n_logits) * n_vocab()}, position + m - n_logits));
+  tokens.insert(tokens.end(), ids.begin(), ids.end());
+  return {};
+}
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::create(std::shared_ptr<const Model> model, const SessionOptions& options) {
+  auto state = std::make_unique<State>();
+  SMELT_ASSIGN(state->plan, plan_session_in_budget(*model, options).with_context(model->checkpoint().path()));
+  state->model = std::move(model);
+  state->kv_type = options.kv_type;
+  SMELT_TRY(state->allocate(options.n_threads));
+  return Session(std::move(state));
+}
+
+Result<uint64_t> Session::bytes_needed(const Model& model, const SessionOptions& options) {
+  SMELT_ASSIGN(const SessionPlan plan, plan_session(model, options));
+  return plan.total();
+}
+
+int64_t Session::n_ctx() const { return state_->plan.n_ctx; }
+int64_t Session::position() const { return static_cast<int64_t>(state_->tokens.size()); }
+const std::vector<TokenId>& Session::tokens() const { return state_->tokens; }
+std::span<const float> Session::logits() const { return {state_->last_logits.get(), state_->n_vocab()}; }
+const Model& Session::model() const { return *state_->model; }
+ThreadPool& Session::threads() { return *state_->threads; }
+
+Status Session::append(std::span<const TokenId> tokens, const CancelToken* cancel) {
+  State& s = *state_;
+  SMELT_TRY(s.check_tokens(tokens));
+  while (!tokens.empty()) {
+    if (cancel != nullptr && cancel->cancelled()) return cancelled_error();
+    const size_t m = std::min(tokens.size(), static_cast<size_t>(s.plan.chunk));
+    const bool last = m == tokens.size();
+    SMELT_TRY(s.compute(tokens.first(m), s.last_logits.get(), last ? 1 : 0));
+    tokens = tokens.subspan(m);
+  }
+  return {};
+}
+
+Status Session::append_visiting(std::span<const TokenId> tokens, int64_t first,
+                                const std::function<Status(int64_t, std::span<const float>)>& visit) {
+  State& s = *state_;
+  SMELT_TRY(s.check_tokens(tokens));
+  const size_t n_vocab = s.n_vocab();
+  const int64_t most = std::max<int64_t>(1, kVisitedLogits / static_cast<int64_t>(n_vocab));
+  const auto n = static_cast<int64_t>(tokens.size());
+  for (int64_t done = 0; done < n;) {
+    int64_t m = std::min(n - done, s.plan.chunk);
+    if (done < first) m = std::min(m, first - done);  // a chunk is looked at whole or not at all
+    if (done >= first) m = std::min(m, most);
+    const int64_t n_logits = done >= first ? m : done + m == n ? 1 : 0;
+    s.visited_logits.resize(std::max(s.visited_logits.size(), static_cast<size_t>(n_logits) * n_vocab));
+    SMELT_TRY(s.compute(tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(m)), s.visited_logits.data(),
+                        n_logits));
+    for (int64_t i = done; i < done + m && done >= first; ++i) {
+      SMELT_TRY(visit(i, std::span(s.visited_logits).subspan(static_cast<size_t>(i - done) * n_vocab, n_vocab)));
+    }
+    done += m;
+    if (done == n) {
+      const float* row = s.visited_logits.data() + static_cast<size_t>(n_logits - 1) * n_vocab;
+      std::copy(row, row + n_vocab, s.last_logits.get());
+    }
+  }
+  return {};
+}
+
+void Session::truncate(int64_t position) {
+  SMELT_CHECK(position >= 0 && position <= this->position());
+  state_->tokens.resize(static_cast<size_t>(position));
+}
+
+Status Session::save_cache(const std::string& path) const {
+  return save_session_file(state_->image(), state_->tokens, path);
+}
+
+Status Session::load_cache(const std::string& path) {
+  SMELT_ASSIGN(const std::vector<TokenId> tokens, load_session_file(state_->image(), path));
+  state_->tokens.assign(tokens.begin(), tokens.end());  // keeps the room reserved
+  return {};
+}
+
+}  // namespace smelt

@@ -1,0 +1,183 @@
+#include "runtime/session_file.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cstring>
+
+#include "base/atomic_file.h"
+#include "base/checked.h"
+#include "base/hash.h"
+#include "base/mapped_file.h"
+#include "base/text.h"
+
+namespace smelt {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+constexpr char kMagic[8] = "smeltKV";
+constexpr uint32_t kVersion = 1;
+
+struct Header {
+  char magic[8];
+  uint32_t version;
+  uint32_t kv_type;
+  uint64_t fingerprint;
+  uint64_t n_tokens;
+  uint64_t n_layers;
+  uint64_t row_bytes;
+};
+static_assert(sizeof(Header) == 48);
+
+template <class T>
+std::span<const std::byte> bytes_of(const T* values, size_t n) {
+  return {reinterpret_cast<const std::byte*>(values), n * sizeof(T)};
+}
+
+Header make_header(const SessionImage& image, uint64_t n_tokens) {
+  Header header{.magic = {},
+                .version = kVersion,
+                .kv_type = dtype_info(image.kv_type).ggml_id,
+                .fingerprint = model_fingerprint(image.model),
+                .n_tokens = n_tokens,
+                .n_layers = image.layers.size(),
+                .row_bytes = image.row_bytes};
+  std::memcpy(header.magic, kMagic, sizeof(kMagic));
+  return header;
+}
+
+uint64_t padded(uint64_t n) { return (n + 7) / 8 * 8; }
+
+// Writes parts, each padded, and hashes them on the way.
+class PartWriter {
+ public:
+  explicit PartWriter(AtomicFile& file) : file_(file) {}
+  Status write(std::span<const std::byte> part) {
+    SMELT_TRY(file_.write(part));
+    hasher_.add(part.first(part.size() / 8 * 8));
+    if (part.size() % 8 == 0) return {};
+    std::byte last[8] = {};
+    const auto rest = part.subspan(part.size() / 8 * 8);
+    std::memcpy(last, rest.data(), rest.size());
+    hasher_.add(last);
+    return file_.write(std::span<const std::byte>(last).subspan(rest.size()));
+  }
+  uint64_t hash() const { return hasher_.value(); }
+
+ private:
+  AtomicFile& file_;
+  Hasher hasher_;
+};
+
+// The size that a file with this header has; nothing if it overflows.
+std::optional<uint64_t> file_size(const Header& header) {
+  const auto ids = checked_mul(header.n_tokens, uint64_t{sizeof(TokenId)});
+  const auto ids_padded = ids ? checked_round_up(*ids, 8) : std::nullopt;
+  const auto part = checked_mul(header.n_tokens, header.row_bytes);
+  const auto part_padded = part ? checked_round_up(*part, 8) : std::nullopt;
+  const auto n_parts = checked_mul(header.n_layers, uint64_t{2});
+  const auto parts = part_padded && n_parts ? checked_mul(*part_padded, *n_parts) : std::nullopt;
+  const auto body = parts && ids_padded ? checked_add(*parts, *ids_padded) : std::nullopt;
+  return body ? checked_add(*body, uint64_t{sizeof(Header) + sizeof(uint64_t)}) : std::nullopt;
+}
+
+constexpr const char* kDelete = "; delete the file or name another one";
+
+Status check_header(const Header& found, const SessionImage& image, uint64_t size) {
+  const Header wanted = make_header(image, found.n_tokens);
+  if (std::memcmp(found.magic, kMagic, sizeof(kMagic)) != 0) return input_error("not a prompt cache of smelt");
+  if (found.version != kVersion) {
+    return input_error(
+        fmt::format("version {} of the prompt cache, this program reads {}{}", found.version, kVersion, kDelete));
+  }
+  if (found.fingerprint != wanted.fingerprint || found.n_layers != wanted.n_layers) {
+    return input_error(std::string("the prompt cache belongs to another model") + kDelete);
+  }
+  if (found.kv_type != wanted.kv_type || found.row_bytes != wanted.row_bytes) {
+    return input_error(fmt::format("the prompt cache is not of type {}: it was made with another --kv-type{}",
+                                   dtype_name(image.kv_type), kDelete));
+  }
+  if (const auto expected = file_size(found); !expected || *expected != size) {
+    return input_error(fmt::format("the prompt cache has {} bytes, its header tells of {}; it is damaged{}", size,
+                                   expected ? std::to_string(*expected) : "more than 2^64", kDelete));
+  }
+  if (found.n_tokens > static_cast<uint64_t>(image.n_ctx)) {
+    return input_error(fmt::format("the prompt cache holds {} tokens, the context {}; take a longer context (-c)",
+                                   found.n_tokens, image.n_ctx));
+  }
+  return {};
+}
+
+Status check_contents(std::span<const std::byte> bytes, std::span<const TokenId> tokens, int64_t n_vocab) {
+  const auto body = bytes.first(bytes.size() - sizeof(uint64_t));
+  uint64_t hash = 0;
+  std::memcpy(&hash, bytes.data() + body.size(), sizeof(hash));
+  if (hash != hash_bytes(body)) {
+    return input_error(std::string("the prompt cache is damaged: its checksum does not fit") + kDelete);
+  }
+  for (const TokenId id : tokens) {
+    if (id < 0 || id >= n_vocab) return input_error(fmt::format("the prompt cache holds token {}{}", id, kDelete));
+  }
+  return {};
+}
+
+Result<std::vector<TokenId>> load_bytes(const SessionImage& image, std::span<const std::byte> bytes) {
+  if (bytes.size() < sizeof(Header) + sizeof(uint64_t)) return input_error("too short for a prompt cache of smelt");
+  Header header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  SMELT_TRY(check_header(header, image, bytes.size()));
+  std::vector<TokenId> tokens(header.n_tokens);
+  if (!tokens.empty()) std::memcpy(tokens.data(), bytes.data() + sizeof(header), tokens.size() * sizeof(TokenId));
+  SMELT_TRY(check_contents(bytes, tokens, image.model.config().n_vocab));
+  const uint64_t part = header.n_tokens * header.row_bytes;
+  const std::byte* from = bytes.data() + sizeof(header) + padded(tokens.size() * sizeof(TokenId));
+  for (const KvLayer& layer : image.layers) {
+    std::memcpy(layer.k, from, part);
+    std::memcpy(layer.v, from + padded(part), part);
+    from += 2 * padded(part);
+  }
+  return tokens;
+}
+
+}  // namespace
+
+uint64_t model_fingerprint(const Model& model) {
+  constexpr size_t kSample = 4096;
+  const ModelConfig& c = model.config();
+  Hasher hasher;
+  for (const int64_t n : {c.n_layers, c.d_model, c.n_heads, c.n_kv_heads, c.d_head, c.d_ff, c.n_vocab, c.n_rope}) {
+    hasher.add(static_cast<uint64_t>(n));
+  }
+  hasher.add(bytes_of(c.inv_freq.data(), c.inv_freq.size()));
+  for (const TensorEntry& tensor : model.checkpoint().tensors()) {
+    hasher.add(std::string_view(tensor.name));
+    hasher.add(static_cast<uint64_t>(tensor.view.dtype));
+    hasher.add(static_cast<uint64_t>(tensor.view.rows()));
+    hasher.add(tensor.view.bytes.first(std::min(kSample, tensor.view.bytes.size())));
+  }
+  return hasher.value();
+}
+
+Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, const std::string& path) {
+  SMELT_ASSIGN(AtomicFile file, AtomicFile::create(path, Overwrite::replace));
+  PartWriter writer(file);
+  const Header header = make_header(image, tokens.size());
+  SMELT_TRY(writer.write(bytes_of(&header, 1)));
+  SMELT_TRY(writer.write(bytes_of(tokens.data(), tokens.size())));
+  const size_t part = tokens.size() * image.row_bytes;
+  for (const KvLayer& layer : image.layers) {
+    SMELT_TRY(writer.write({layer.k, part}));
+    SMELT_TRY(writer.write({layer.v, part}));
+  }
+  const uint64_t hash = writer.hash();
+  SMELT_TRY(file.write(bytes_of(&hash, 1)));
+  return file.commit();
+}
+
+Result<std::vector<TokenId>> load_session_file(const SessionImage& image, const std::string& path) {
+  SMELT_ASSIGN(const auto file, MappedFile::open(path));
+  return load_bytes(image, file->bytes()).with_context(escape_for_display(path, 4096));
+}
+
+}  // namespace smelt

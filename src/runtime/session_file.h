@@ -1,0 +1,44 @@
+// The file of --prompt-cache: the tokens of a session and their keys and values. Called by session.cc only.
+//
+//   offset  size
+//        0     8  "smeltKV" and a zero byte
+//        8     4  version, 1
+//       12     4  ggml's number of the cache's type
+//       16     8  fingerprint of the model
+//       24     8  n_tokens
+//       32     8  n_layers
+//       40     8  bytes of one token's keys in one layer
+//       48    4n  ids of the tokens, then zeros up to a multiple of 8
+//               n rows of keys, then n rows of values, of layer 0, 1, …; each part padded with zeros to a multiple of 8
+//      end     8  hash (base/hash.h) of all before it
+//
+// All numbers are little-endian; other hosts are refused at build time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "models/model.h"
+
+namespace smelt {
+
+// What is saved, or where it is loaded to: views of the session's memory.
+struct SessionImage {
+  const Model& model;
+  DType kv_type;
+  uint64_t row_bytes;  // of one token's keys in one layer
+  int64_t n_ctx;       // rows that `layers` have room for
+  std::span<KvLayer> layers;
+};
+
+Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, const std::string& path);
+// Fills the layers' first rows and returns their tokens. Nothing is changed if there is an error.
+Result<std::vector<TokenId>> load_session_file(const SessionImage& image, const std::string& path);
+
+// Tells models apart: their sizes, their tensors' names, types and shapes, and a sample of every tensor's bytes.
+uint64_t model_fingerprint(const Model& model);
+
+}  // namespace smelt

@@ -1,0 +1,89 @@
+#include "runtime/session_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "base/units.h"
+
+namespace smelt {
+namespace {
+
+constexpr int64_t kMaxContext = int64_t{1} << 30;
+constexpr int64_t kMaxChunk = 1 << 14;
+constexpr int kMaxThreads = 1024;
+constexpr int64_t kLeastContext = 64;  // a context that was not asked for is not reduced below this
+
+Status check_options(const SessionOptions& o) {
+  if (o.n_ctx < 0 || o.n_ctx > kMaxContext) {
+    return usage_error(fmt::format("the context is {} tokens, allowed 1 … {}", o.n_ctx, kMaxContext));
+  }
+  if (o.n_threads < 0 || o.n_threads > kMaxThreads) {
+    return usage_error(fmt::format("{} threads, allowed 1 … {}", o.n_threads, kMaxThreads));
+  }
+  if (o.prefill_chunk < 1 || o.prefill_chunk > kMaxChunk) {
+    return usage_error(fmt::format("the prefill chunk is {} tokens, allowed 1 … {}", o.prefill_chunk, kMaxChunk));
+  }
+  if (o.kv_type != DType::f16 && o.kv_type != DType::f32) {
+    return usage_error(fmt::format("the KV cache cannot be {}, allowed F16 and F32", dtype_name(o.kv_type)));
+  }
+  return {};
+}
+
+uint64_t budget_of(const SessionOptions& options) {
+  return options.memory_budget_bytes > 0 ? options.memory_budget_bytes : memory_budget_bytes();
+}
+
+Error does_not_fit(const SessionPlan& plan, uint64_t weights, uint64_t budget) {
+  const auto needed = checked_add(plan.total(), weights);
+  return input_error(fmt::format(
+      "a context of {} tokens needs {} (weights {}, KV cache {}, workspace {}), the memory budget is {}; take a "
+      "shorter "
+      "context or a smaller model",
+      plan.n_ctx, format_bytes(needed.value_or(UINT64_MAX)), format_bytes(weights), format_bytes(plan.kv_bytes),
+      format_bytes(plan.workspace_bytes + plan.logits_bytes), format_bytes(budget)));
+}
+
+}  // namespace
+
+Result<SessionPlan> plan_session(const Model& model, const SessionOptions& options) {
+  SMELT_TRY(check_options(options));
+  const ModelConfig& c = model.config();
+  SessionPlan plan;
+  plan.n_ctx = options.n_ctx > 0 ? options.n_ctx : std::min(c.n_ctx_train, kMaxContext);
+  plan.chunk = std::min(options.prefill_chunk, plan.n_ctx);
+  const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads();
+  const auto row = row_bytes(options.kv_type, static_cast<uint64_t>(c.n_kv_heads * c.d_head));
+  const auto half = row ? checked_mul(*row, static_cast<uint64_t>(plan.n_ctx)) : std::nullopt;
+  const auto kv = half ? checked_mul(*half, 2 * static_cast<uint64_t>(c.n_layers)) : std::nullopt;
+  if (!kv || *kv > INT64_MAX) return input_error("the size of the KV cache exceeds 2^63 bytes; take a shorter context");
+  plan.half_layer_bytes = *half;
+  plan.kv_bytes = *kv;
+  plan.workspace_bytes =
+      sizeof(float) * static_cast<uint64_t>(model.workspace_floats(plan.chunk, plan.n_ctx, n_threads));
+  plan.logits_bytes = sizeof(float) * static_cast<uint64_t>(c.n_vocab);
+  return plan;
+}
+
+Result<SessionPlan> plan_session_in_budget(const Model& model, const SessionOptions& options) {
+  const uint64_t weights = model.checkpoint().file_bytes();
+  const uint64_t budget = budget_of(options);
+  const auto fits = [&](const SessionPlan& plan) { return weights <= budget && plan.total() <= budget - weights; };
+  SMELT_ASSIGN(SessionPlan plan, plan_session(model, options));
+  if (fits(plan)) return plan;
+  if (options.n_ctx > 0) return does_not_fit(plan, weights, budget);
+  const int64_t wanted = plan.n_ctx;
+  SessionOptions smaller = options;
+  while (!fits(plan) && plan.n_ctx > kLeastContext) {
+    smaller.n_ctx = std::max(kLeastContext, plan.n_ctx / 2);
+    SMELT_ASSIGN(plan, plan_session(model, smaller));
+  }
+  if (!fits(plan)) return does_not_fit(plan, weights, budget);
+  log(LogLevel::note, fmt::format("the context is reduced from {} to {} tokens: the memory budget is {}", wanted,
+                                  plan.n_ctx, format_bytes(budget)));
+  return plan;
+}
+
+}  // namespace smelt
