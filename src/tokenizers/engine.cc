@@ -93,6 +93,7 @@ std::vector<TokenId> TokenizerEngine::encode(std::string_view text, EncodeOption
 }
 
 void TokenizerEngine::append_uncovered(std::string_view text, std::vector<TokenId>& ids) const {
+  if (text.empty()) return;
   if (has_all_bytes_) {
     for (const char c : text) ids.push_back(byte_ids_[static_cast<uint8_t>(c)]);
   } else if (vocab_.unknown) {

@@ -1,5 +1,7 @@
 // SentencePiece BPE (Llama 1 and 2, Mistral, …): the whole text is merged from its characters, best score first.
 // Method: Kudo and Richardson 2018 (arXiv:1808.06226), model type "bpe", with byte fall-back.
+#include <algorithm>
+#include <cstddef>
 #include <unordered_map>
 #include <utility>
 
@@ -26,6 +28,7 @@ class SentencePieceBpe : public TokenizerEngine {
   // The two parts of each unused token that was made on the way: it helps others to form, but is no result itself.
   using Parts = std::unordered_map<std::string_view, std::pair<std::string_view, std::string_view>>;
   void append_final(std::string_view text, const Parts& parts, std::vector<TokenId>& ids) const;
+  void join_unknown(size_t begin, std::vector<TokenId>& ids) const;
 
   SentencePieceNormalizer normalizer_;
 };
@@ -33,6 +36,7 @@ class SentencePieceBpe : public TokenizerEngine {
 void SentencePieceBpe::encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const {
   const std::string normalized = normalizer_.normalize(text, at_start);
   const std::string_view view = normalized;
+  const size_t n_before = ids.size();
   PairMerger merger;
   for (size_t at = 0; at < view.size();) {
     const size_t length = std::max<size_t>(utf8_length(view, at), 1);
@@ -57,6 +61,14 @@ void SentencePieceBpe::encode_text(std::string_view text, bool at_start, std::ve
       append_final(symbol.text(), parts, ids);
     }
   });
+  join_unknown(n_before, ids);
+}
+
+// Unknown characters in a row are one unknown token.
+void SentencePieceBpe::join_unknown(size_t begin, std::vector<TokenId>& ids) const {
+  if (has_all_bytes() || !vocab_.unknown) return;
+  const auto both_unknown = [&](TokenId a, TokenId b) { return a == b && a == *vocab_.unknown; };
+  ids.erase(std::unique(ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end(), both_unknown), ids.end());
 }
 
 void SentencePieceBpe::append_final(std::string_view text, const Parts& parts, std::vector<TokenId>& ids) const {

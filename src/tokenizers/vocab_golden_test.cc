@@ -66,7 +66,9 @@ INSTANTIATE_TEST_SUITE_P(Files, VocabGolden,
                          testing::Values("byte_bpe_gpt-2.tokenizer.json", "byte_bpe_llama-bpe.tokenizer.json",
                                          "byte_bpe_qwen2.tokenizer.json", "byte_bpe_starcoder.tokenizer.json",
                                          "byte_bpe_falcon.tokenizer.json", "bpe_prepend.tokenizer.json",
-                                         "bpe_metaspace.tokenizer.json", "bpe.model"));
+                                         "bpe_metaspace.tokenizer.json", "bpe.model", "unigram.tokenizer.json",
+                                         "unigram.model", "wordpiece_uncased.tokenizer.json",
+                                         "wordpiece_cased.tokenizer.json"));
 
 class VocabRoundTrip : public testing::TestWithParam<const char*> {};
 
