@@ -25,7 +25,7 @@ Result<LoadedModel> load_model(const std::string& path);
 struct GenerateOptions {
   int64_t n_predict = 256;  // tokens at most; -1: until the end token or a full context
   SamplerOptions sampling;
-  std::vector<std::string> stop;  // generation ends before the first of these
+  std::vector<std::string> stop{};  // generation ends before the first of these
   bool ignore_end = false;
   const CancelToken* cancel = nullptr;
 };
