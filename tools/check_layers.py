@@ -52,7 +52,7 @@ def check_public(header, target):
 
 
 def check_internal(path, folder, header, target):
-    tests = path.stem.endswith(("_test", "_bench", "_fuzz"))
+    tests = path.stem.endswith(("_test", "_bench", "_fuzz")) or path.stem.startswith("test_")
     if header == '"':
         top, _, rest = target.partition("/")
         if top == "smelt":
