@@ -26,9 +26,10 @@ struct EvalArguments {
 
 void add_eval_options(CLI::App& app, EvalArguments& arguments) {
   app.add_option("--text", arguments.text_file, "text to read; '-' is standard input")->required()->type_name("FILE");
-  add_int(app, "-c,--ctx", arguments.options.n_ctx, {2}, "window in tokens (default 512)");
+  add_int(app, "-c,--ctx", arguments.options.n_ctx, {2},
+          "window in tokens (default: 512, the model's context if that is less)");
   add_int(app, "--windows", arguments.options.max_windows, {1}, "windows at most (default: the whole text)");
-  add_int(app, "--first-scored", arguments.options.first_scored, {1},
+  add_int(app, "--first-scored", arguments.options.first_scored, {0},
           "position in the window from which tokens are scored (default: the second half)");
   add_threads(app, arguments.n_threads);
 }
@@ -81,11 +82,16 @@ Status run_kl(EvalArguments& arguments) {
 }
 
 Status run_save_reference(EvalArguments& arguments) {
-  if (!arguments.force && std::filesystem::exists(arguments.reference))
-    return input_error(arguments.reference + ": exists already; choose another name or use --force to replace it");
+  const ReferenceOutput output{arguments.reference, arguments.force ? Overwrite::replace : Overwrite::refuse};
   SMELT_ASSIGN(const Inputs inputs, load_inputs(arguments));
-  ProgressBar bar(stderr);
-  return save_reference(inputs.model, inputs.text, arguments.reference, arguments.options, {&bar, &interrupt_token()});
+  auto bar = std::make_unique<ProgressBar>(stderr);
+  const auto report =
+      save_reference(inputs.model, inputs.text, output, arguments.options, {bar.get(), &interrupt_token()});
+  bar.reset();
+  if (!report) return report.error();
+  std::error_code ignored;
+  const uint64_t file_bytes = std::filesystem::file_size(output.path, ignored);
+  return print(arguments.json ? format_json(*report, file_bytes) : format_text(*report, file_bytes));
 }
 
 Action add_perplexity(CLI::App& app) {
@@ -113,6 +119,7 @@ Action add_save_reference(CLI::App& app) {
   app.add_option("OUTPUT", arguments->reference, "file to write")->required()->type_name("FILE");
   app.add_flag("--force", arguments->force, "replace OUTPUT if it exists");
   add_eval_options(app, *arguments);
+  add_json(app, arguments->json);
   return [arguments] { return run_save_reference(*arguments); };
 }
 
@@ -143,7 +150,11 @@ constexpr Command kKl = {
 constexpr Command kSaveReference = {
     .name = "save-reference",
     .summary = "Store a model's predictions on a text, to compare many models with it",
-    .details = "",
+    .details =
+        "Kept are the likely tokens in 16 bits and the sum of the rest: about 3 bytes a token kept, a few kilobytes "
+        "for "
+        "each token of the text. 'smelt eval kl --against OUTPUT' then needs the same text, and takes the window from "
+        "the file.",
     .examples = "  smelt eval save-reference my-model/ my-model.ref --text book.txt\n",
     .add = add_save_reference,
 };

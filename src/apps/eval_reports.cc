@@ -16,6 +16,7 @@ ordered_json to_json(const PerplexityReport& report) {
   return {{"perplexity", report.perplexity}, {"standard_error", report.standard_error},
           {"mean_nll", report.mean_nll},     {"bits_per_byte", report.bits_per_byte},
           {"tokens", report.n_tokens},       {"windows", report.n_windows},
+          {"n_ctx", report.n_ctx},           {"first_scored", report.first_scored},
           {"seconds", report.seconds}};
 }
 
@@ -23,12 +24,21 @@ ordered_json to_json(const Estimate& estimate) {
   return {{"value", estimate.value}, {"standard_error", estimate.standard_error}};
 }
 
-std::string with_error(const Estimate& estimate, double scale = 1, const char* unit = "") {
-  return fmt::format("{:.5f} ± {:.5f}{}", estimate.value * scale, estimate.standard_error * scale, unit);
+std::string with_error(const Estimate& estimate, int decimals = 6) {
+  return fmt::format("{:.{}f} ± {:.{}f}", estimate.value, decimals, estimate.standard_error, decimals);
+}
+
+std::string percent_with_error(const Estimate& estimate) {
+  return with_error({100 * estimate.value, 100 * estimate.standard_error}, 3) + " %";
 }
 
 std::string perplexity_line(const char* title, const PerplexityReport& report) {
   return fmt::format("{:<22}{:.4f} ± {:.4f}\n", title, report.perplexity, report.standard_error);
+}
+
+std::string scored_line(const PerplexityReport& report, double seconds) {
+  return fmt::format("{:<22}{} tokens in {} windows of {}, {}\n", "scored", report.n_tokens, report.n_windows,
+                     report.n_ctx, format_duration(seconds));
 }
 
 }  // namespace
@@ -37,26 +47,34 @@ std::string format_text(const PerplexityReport& report) {
   return perplexity_line("perplexity", report) +
          fmt::format("{:<22}{:.5f} nats per token, {:.4f} bits per byte\n", "loss", report.mean_nll,
                      report.bits_per_byte) +
-         fmt::format("{:<22}{} tokens in {} windows, {}\n", "scored", report.n_tokens, report.n_windows,
-                     format_duration(report.seconds));
+         scored_line(report, report.seconds);
+}
+
+std::string format_text(const PerplexityReport& report, uint64_t file_bytes) {
+  return format_text(report) + fmt::format("{:<22}{}, {:.0f} bytes a scored token\n", "file", format_bytes(file_bytes),
+                                           static_cast<double>(file_bytes) / static_cast<double>(report.n_tokens));
+}
+
+std::string format_json(const PerplexityReport& report, uint64_t file_bytes) {
+  ordered_json out = to_json(report);
+  out["file_bytes"] = file_bytes;
+  return out.dump(2) + "\n";
 }
 
 std::string format_json(const PerplexityReport& report) { return to_json(report).dump(2) + "\n"; }
 
 std::string format_text(const KlReport& report) {
-  std::string out = fmt::format("{:<22}{}\n", "KL divergence", with_error(report.mean_kl, 1, " nats per token"));
-  out += fmt::format("{:<22}{:.5f}, 90 % {:.5f}, 99 % {:.5f}, 99.9 % {:.5f}, most {:.5f}\n", "  median", report.kl_p50,
+  std::string out = fmt::format("{:<22}{}\n", "KL divergence", with_error(report.mean_kl) + " nats per token");
+  out += fmt::format("{:<22}{:.6f}, 90 % {:.6f}, 99 % {:.6f}, 99.9 % {:.6f}, most {:.6f}\n", "  median", report.kl_p50,
                      report.kl_p90, report.kl_p99, report.kl_p999, report.kl_max);
-  out += fmt::format("{:<22}{:.3f} ± {:.3f} %\n", "same first choice", 100 * report.top1_agreement.value,
-                     100 * report.top1_agreement.standard_error);
-  out += fmt::format("{:<22}{}\n", "change of p, RMS", with_error(report.rms_delta_p, 100, " %"));
+  out += fmt::format("{:<22}{}\n", "same first choice", percent_with_error(report.top1_agreement));
+  out += fmt::format("{:<22}{}\n", "change of p, RMS", percent_with_error(report.rms_delta_p));
   out += fmt::format("{:<22}1 % {:+.3f}, 5 % {:+.3f}, 50 % {:+.3f}, 95 % {:+.3f}, 99 % {:+.3f} (in %)\n",
                      "  percentiles", 100 * report.delta_p_p01, 100 * report.delta_p_p05, 100 * report.delta_p_p50,
                      100 * report.delta_p_p95, 100 * report.delta_p_p99);
   out += perplexity_line("perplexity", report.model) + perplexity_line("  of the reference", report.reference);
   out += fmt::format("{:<22}{}\n", "  ln of their ratio", with_error(report.log_perplexity_ratio));
-  return out + fmt::format("{:<22}{} tokens in {} windows, {}\n", "scored", report.n_tokens, report.model.n_windows,
-                           format_duration(report.seconds));
+  return out + scored_line(report.model, report.seconds);
 }
 
 std::string format_json(const KlReport& report) {
