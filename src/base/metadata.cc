@@ -14,9 +14,15 @@ namespace {
 
 Error absent(std::string_view key) { return input_error(fmt::format("key '{}' is missing", escape_for_display(key))); }
 
+std::string describe(std::string_view key, const MetaPlace& place) {
+  const std::string name = fmt::format("key '{}'", escape_for_display(key));
+  if (place.line > 0) return fmt::format("{} at line {}:{}", name, place.line, place.position);
+  return place.position > 0 ? fmt::format("{} at byte {}", name, place.position) : name;
+}
+
 Error wrong_type(std::string_view key, const MetaValue& value, const char* wanted) {
   return input_error(
-      fmt::format("key '{}' is of type {}, wanted {}", escape_for_display(key), meta_type_name(value.type), wanted));
+      fmt::format("{} is of type {}, wanted {}", describe(key, value.place), meta_type_name(value.type), wanted));
 }
 
 template <class T>
@@ -73,6 +79,11 @@ const MetaValue* Metadata::find(std::string_view key) const {
   return it == index_.end() ? nullptr : &entries_[it->second].second;
 }
 
+std::string Metadata::title(std::string_view key) const {
+  const MetaValue* value = find(key);
+  return describe(key, value == nullptr ? MetaPlace{} : value->place);
+}
+
 Result<std::optional<uint64_t>> Metadata::find_uint(std::string_view key) const {
   const MetaValue* value = find(key);
   if (value == nullptr) return std::optional<uint64_t>();
@@ -81,7 +92,7 @@ Result<std::optional<uint64_t>> Metadata::find_uint(std::string_view key) const 
   }
   if (const auto* i = std::get_if<int64_t>(&value->value)) {
     if (*i >= 0) return std::optional<uint64_t>(static_cast<uint64_t>(*i));
-    return input_error(fmt::format("key '{}' is {}, wanted a number of at least 0", escape_for_display(key), *i));
+    return input_error(fmt::format("{} is {}, wanted a number of at least 0", title(key), *i));
   }
   return wrong_type(key, *value, "an unsigned integer");
 }
@@ -145,7 +156,7 @@ Result<std::optional<std::vector<int64_t>>> Metadata::find_ints(std::string_view
     if (const auto* list = std::get_if<std::vector<uint64_t>>(&array->values)) {
       const auto big = std::find_if(list->begin(), list->end(), [](uint64_t v) { return v > INT64_MAX; });
       if (big == list->end()) return std::optional(std::vector<int64_t>(list->begin(), list->end()));
-      return input_error(fmt::format("key '{}' holds {}, wanted numbers below 2^63", escape_for_display(key), *big));
+      return input_error(fmt::format("{} holds {}, wanted numbers below 2^63", title(key), *big));
     }
   }
   return wrong_type(key, *value, "an array of integers");

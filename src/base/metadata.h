@@ -28,9 +28,17 @@ struct MetaArray {
   size_t size() const;
 };
 
+// Where a value stands in its file, for messages: a byte offset in a binary file, line and column in a text (columns
+// count bytes). Nothing is known of values that were made here.
+struct MetaPlace {
+  uint64_t line = 0;  // 0: `position` is a byte offset
+  uint64_t position = 0;
+};
+
 struct MetaValue {
   MetaType type = MetaType::u32;
   std::variant<int64_t, uint64_t, double, std::string, MetaArray> value;  // signed | unsigned, bool | float | …
+  MetaPlace place{};
 
   static MetaValue of_u32(uint32_t v) { return {MetaType::u32, uint64_t{v}}; }
   static MetaValue of_u64(uint64_t v) { return {MetaType::u64, v}; }
@@ -47,12 +55,14 @@ struct MetaValue {
 
 class Metadata {
  public:
-  // Where it came from, for messages: "config.json", "metadata". Errors read "key 'llama.block_count': …".
   void set(const std::string& key, MetaValue value);  // replaces an earlier value of that key, keeping its place
   bool erase(const std::string& key);
   bool contains(std::string_view key) const { return find(key) != nullptr; }
   const MetaValue* find(std::string_view key) const;
   const std::vector<std::pair<std::string, MetaValue>>& entries() const { return entries_; }
+  // "key 'llama.block_count' at byte 312", "key 'rope_scaling.factor' at line 7:12", "key 'x'" where the place is
+  // unknown: how every message about a key begins.
+  std::string title(std::string_view key) const;
 
   // get_x: an absent key is an error that names it. find_x: an absent key (or a JSON null) is nullopt. Both: a value of
   // another type is an error that names key, found type and wanted type. Integers of any width convert if they fit;

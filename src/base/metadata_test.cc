@@ -23,6 +23,20 @@ MetaValue unsigned_array(std::vector<uint64_t> values) {
   return {MetaType::array, MetaArray{MetaType::u64, std::move(values)}};
 }
 
+TEST(Metadata, MessagesTellThePlaceOfTheValue) {
+  Metadata m;
+  MetaValue value = MetaValue::of_string("x");
+  m.set("made", value);
+  value.place = {.line = 0, .position = 312};
+  m.set("binary", value);
+  value.place = {.line = 7, .position = 12};
+  m.set("text", value);
+  EXPECT_EQ(m.title("made"), "key 'made'");
+  EXPECT_EQ(m.get_uint("binary").error().message,
+            "key 'binary' at byte 312 is of type string, wanted an unsigned integer");
+  EXPECT_EQ(m.get_bool("text").error().message, "key 'text' at line 7:12 is of type string, wanted bool");
+}
+
 TEST(Metadata, KeepsTheOrderOfItsKeys) {
   Metadata m;
   for (const char* key : {"c", "a", "b"}) m.set(key, MetaValue::of_u32(1));

@@ -125,6 +125,18 @@ TEST(JsonMetadata, FlattensAndDrops) {
   EXPECT_EQ(*m->get_uint("after"), 1U);
 }
 
+// Messages of the floors above tell where the value stands.
+TEST(JsonMetadata, KeysHaveLinesAndColumns) {
+  const auto m =
+      parse_json_metadata("{\"a\": 1,\n\n  \"b\": {\"c\": [1,\n 2], \"d\": null,\n\"e\": 2}, \"f\": 3}", "c");
+  ASSERT_TRUE(m.has_value()) << m.error().message;
+  EXPECT_EQ(m->title("a"), "key 'a' at line 1:4");
+  EXPECT_EQ(m->title("b.c"), "key 'b.c' at line 3:11");
+  EXPECT_EQ(m->title("b.e"), "key 'b.e' at line 5:3");
+  EXPECT_EQ(m->title("f"), "key 'f' at line 5:12");
+  EXPECT_EQ(m->title("absent"), "key 'absent'");
+}
+
 TEST(JsonMetadata, FormatIsTheInverse) {
   const std::string text = R"({
   "architectures": [

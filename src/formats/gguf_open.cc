@@ -55,9 +55,10 @@ Status check_part(const Part& part, const std::string& path, uint64_t number, co
   SMELT_ASSIGN(const SplitNumbers own, read_split_numbers(part.contents.metadata, path));
   if (own.number == number && own.count == first.count) return {};
   return input_error(
-      fmt::format("{}: key '{}': this is part {} of {}, but by its name it must be part {} of {}; rename the "
+      fmt::format("{}: {}: this is part {} of {}, but by its name it must be part {} of {}; rename the "
                   "files as they were or fetch them again",
-                  escape_for_display(path, 4096), kSplitNumberKey, own.number + 1, own.count, number + 1, first.count));
+                  escape_for_display(path, 4096), part.contents.metadata.title(kSplitNumberKey), own.number + 1,
+                  own.count, number + 1, first.count));
 }
 
 Result<std::vector<Part>> open_other_parts(const std::string& path, const SplitNumbers& first) {

@@ -188,6 +188,7 @@ Status HeaderParser::parse_key(uint64_t number) {
     return error_at(key_title(key), value_position,
                     fmt::format("the metadata is longer than {} bytes; the file is damaged", kMaxMetadataBytes));
   }
+  value->place = {.line = 0, .position = value_position};
   out_.metadata.set(key, std::move(*value));
   key_positions_.push_back(start);
   return {};

@@ -82,6 +82,8 @@ std::optional<MetaValue> make_scalar(JsonScalar& value) {
 
 class Flattener : public JsonVisitor {
  public:
+  explicit Flattener(std::string_view text) : text_(text) {}
+
   Status begin_object() override {
     if (array_depth_ > 0) {
       array_.keep = false;
@@ -115,8 +117,9 @@ class Flattener : public JsonVisitor {
     if (--array_depth_ > 0 || !array_.keep) return {};
     return add(make_array(array_.values));
   }
-  Status key(std::string name) override {
+  Status key(std::string name, uint64_t offset) override {
     if (array_depth_ > 0) return {};
+    key_offset_ = offset;
     path_.resize(prefix_ends_.empty() ? 0 : prefix_ends_.back());
     if (!path_.empty() || !prefix_ends_.empty()) path_ += '.';
     path_ += name;
@@ -139,10 +142,24 @@ class Flattener : public JsonVisitor {
       return input_error(
           fmt::format("key '{}' was already given in another spelling; remove one of them", escape_for_display(path_)));
     }
+    value->place = place_of(key_offset_);
     metadata_.set(path_, std::move(*value));
     return {};
   }
 
+  // Keys come in the order of the text, so that lines are counted once.
+  MetaPlace place_of(uint64_t offset) {
+    for (; counted_ < offset; ++counted_) {
+      if (text_[counted_] != '\n') continue;
+      ++line_;
+      line_start_ = counted_ + 1;
+    }
+    return {.line = line_, .position = offset - line_start_ + 1};
+  }
+
+  std::string_view text_;
+  uint64_t counted_ = 0, line_ = 1, line_start_ = 0;
+  uint64_t key_offset_ = 0;
   Metadata metadata_;
   std::string path_;                 // of the current key, with dots
   std::vector<size_t> prefix_ends_;  // lengths of path_ for the objects around it, the top one left out
@@ -222,7 +239,7 @@ void insert_nested(nlohmann::ordered_json& root, const std::vector<std::string>&
 
 Result<Metadata> parse_json_metadata(std::string_view json, const std::string& file_name) {
   return with_memory_guard(file_name, [&]() -> Result<Metadata> {
-    Flattener flattener;
+    Flattener flattener(json);
     SMELT_TRY(walk_json({.text = json, .file_name = file_name}, flattener));
     return flattener.take();
   });

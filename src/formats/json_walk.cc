@@ -102,12 +102,13 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool key(string_t& name) override {
-    const auto [earlier, inserted] = keys_.back().emplace(name, last_offset());
+    const uint64_t offset = last_offset();
+    const auto [earlier, inserted] = keys_.back().emplace(name, offset);
     if (!inserted) {
       return fail(fmt::format("key '{}' was already given at {}; remove one of them", escape_for_display(name),
                               describe_position(source_, earlier->second)));
     }
-    return pass(visitor_.key(std::move(name)));
+    return pass(visitor_.key(std::move(name), offset));
   }
 
   bool parse_error(std::size_t position, const std::string& /*token*/,

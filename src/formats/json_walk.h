@@ -22,7 +22,7 @@ class JsonVisitor {
   virtual Status end_object() = 0;
   virtual Status begin_array() = 0;
   virtual Status end_array() = 0;
-  virtual Status key(std::string name) = 0;
+  virtual Status key(std::string name, uint64_t offset) = 0;  // of the name's end in the text
   virtual Status scalar(JsonScalar value) = 0;
 };
 

@@ -74,7 +74,7 @@ class HeaderVisitor : public JsonVisitor {
     in_array_ = false;
     return {};
   }
-  Status key(std::string name) override {
+  Status key(std::string name, uint64_t /*offset*/) override {
     if (depth_ == 1) {
       name_ = std::move(name);
       in_metadata_ = name_ == kMetadataKey;

@@ -42,7 +42,6 @@ class Translator {
         if (is_layered == (layer >= 0)) SMELT_TRY(add(name, layer));
       }
     }
-    note_others();
     return {};
   }
 
@@ -93,14 +92,6 @@ class Translator {
     entry->file_index = UINT32_MAX;  // in no file
     model_.tensors.push_back({.name = name, .source = entry.get(), .shape = view.shape, .row_order = {}});
     model_.generated.push_back({std::move(entry), std::move(bytes)});
-  }
-
-  void note_others() const {
-    for (const TensorEntry& tensor : model_.checkpoint->tensors()) {
-      if (find_tensor_name(family_, parse_name(tensor.name).pattern, source_) != nullptr) continue;
-      if (tensor.name == "rope_freqs.weight") continue;  // becomes settings in config.json
-      log(LogLevel::note, model_.checkpoint->describe(tensor) + ": has no counterpart and is left out");
-    }
   }
 
   CanonicalModel& model_;

@@ -1,5 +1,6 @@
 // Hyper-parameters out of a checkpoint's metadata, each with its range. Called by the families' parse_config. Every
-// error names key, value and what is allowed: "key 'llama.attention.head_count' is 0, allowed 1 … 65536".
+// error names key, place, value and what is allowed: "key 'llama.attention.head_count' at byte 98 is 0, allowed 1 …
+// 65536".
 #pragma once
 
 #include <cstdint>
@@ -30,9 +31,9 @@ Result<std::optional<int64_t>> find_count(const Metadata& metadata, const std::s
 // A finite number in [min, max], or `fallback` where the key is absent.
 Result<float> read_float_or(const Metadata& metadata, const std::string& key, double min, double max, float fallback);
 
-// "key 'KEY' is VALUE, WANTED".
-Error bad_value(const std::string& key, const std::string& value, const std::string& wanted);
-Error bad_count(const std::string& key, int64_t value, const std::string& wanted);
+// "key 'KEY' at byte N is VALUE, WANTED".
+Error bad_value(const Metadata& metadata, const std::string& key, const std::string& value, const std::string& wanted);
+Error bad_count(const Metadata& metadata, const std::string& key, int64_t value, const std::string& wanted);
 // Refuses a key that is present and true (or a string other than `only`), naming what is not supported.
 Status refuse_if_true(const Metadata& metadata, const std::string& key, const std::string& feature);
 Status require_string(const Metadata& metadata, const std::string& key, const std::string& only);

@@ -42,6 +42,9 @@ std::span<const ModelFamily* const> all_families();
 // The family of a checkpoint; an unknown architecture is refused by name with the list of those known.
 Result<const ModelFamily*> find_family(const Checkpoint& checkpoint);
 
+// The file that holds the configuration, for messages: the checkpoint's own, or config.json in its folder.
+std::string config_file(const Checkpoint& checkpoint);
+
 // The name of a tensor of layer `layer` ("{}" replaced).
 std::string layer_name(std::string_view pattern, int64_t layer);
 // Splits "blk.12.attn_q.weight" into the pattern "blk.{}.attn_q.weight" and 12; names without a number give layer -1.

@@ -45,16 +45,17 @@ Status read_heads(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
   SMELT_ASSIGN(const auto n_kv_heads, find_count(metadata, keys.n_kv_heads, {1, kMaxHeads}));
   c.n_kv_heads = n_kv_heads.value_or(c.n_heads);
   if (c.n_heads % c.n_kv_heads != 0) {
-    return bad_count(keys.n_kv_heads, c.n_kv_heads,
+    return bad_count(metadata, keys.n_kv_heads, c.n_kv_heads,
                      fmt::format("wanted a divisor of {} = {}", keys.n_heads, c.n_heads));
   }
   SMELT_ASSIGN(const auto d_head, find_count(metadata, keys.d_head, {2, kMaxHeadDim}));
   if (!d_head && c.d_model % c.n_heads != 0) {
-    return bad_count(keys.n_heads, c.n_heads, fmt::format("wanted a divisor of {} = {}", keys.d_model, c.d_model));
+    return bad_count(metadata, keys.n_heads, c.n_heads,
+                     fmt::format("wanted a divisor of {} = {}", keys.d_model, c.d_model));
   }
   c.d_head = d_head.value_or(c.d_model / c.n_heads);
   if (c.d_head % 2 != 0 || c.d_head == 0 || c.d_head > kMaxHeadDim) {
-    return bad_count(d_head ? keys.d_head : keys.n_heads, d_head ? c.d_head : c.n_heads,
+    return bad_count(metadata, d_head ? keys.d_head : keys.n_heads, d_head ? c.d_head : c.n_heads,
                      fmt::format("which makes heads of {} values, allowed even numbers 2 … {}", c.d_head, kMaxHeadDim));
   }
   return {};
@@ -73,8 +74,10 @@ Status read_rotated_dims(const Metadata& metadata, const std::string& key, Model
   SMELT_ASSIGN(const auto n_rope, find_count(metadata, key, {2, kMaxHeadDim}));
   c.n_rope = n_rope.value_or(c.d_head);
   if (c.n_rope % 2 == 0 && c.n_rope <= c.d_head) return {};
-  return bad_count(key, c.n_rope, fmt::format("allowed even numbers 2 … {} (the size of a head)", c.d_head));
+  return bad_count(metadata, key, c.n_rope, fmt::format("allowed even numbers 2 … {} (the size of a head)", c.d_head));
 }
+
+constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
 
 // The embedding has the last word on the vocabulary's size; keys that say otherwise are wrong.
 Status read_vocab_size(const Checkpoint& checkpoint, const Keys& keys, const char* embedding_name, ModelConfig& c) {
@@ -83,28 +86,28 @@ Status read_vocab_size(const Checkpoint& checkpoint, const Keys& keys, const cha
   SMELT_ASSIGN(const auto stated, find_count(metadata, keys.n_vocab, {1, kMaxVocab}));
   const int64_t rows = embedding == nullptr ? 0 : embedding->view.rows();
   if (stated && embedding != nullptr && *stated != rows) {
-    return bad_count(keys.n_vocab, *stated, fmt::format("but tensor '{}' has {} rows", embedding_name, rows));
+    return bad_count(metadata, keys.n_vocab, *stated, fmt::format("but tensor '{}' has {} rows", embedding_name, rows));
   }
-  SMELT_ASSIGN(const std::vector<std::string>* tokens, metadata.find_strings("tokenizer.ggml.tokens"));
+  SMELT_ASSIGN(const std::vector<std::string>* tokens, metadata.find_strings(kTokensKey));
   const auto n_tokens = static_cast<int64_t>(tokens == nullptr ? 0 : tokens->size());
   c.n_vocab = stated.value_or(rows > 0 ? rows : n_tokens);
   if (c.n_vocab < 1 || c.n_vocab > kMaxVocab) {
-    return bad_count(keys.n_vocab, c.n_vocab, fmt::format("allowed 1 … {}", kMaxVocab));
+    return bad_count(metadata, keys.n_vocab, c.n_vocab, fmt::format("allowed 1 … {}", kMaxVocab));
   }
   if (n_tokens == 0 || n_tokens == c.n_vocab) return {};
   return input_error(
-      fmt::format("key 'tokenizer.ggml.tokens' has {} tokens, but the model has {}", n_tokens, c.n_vocab));
+      fmt::format("{} has {} tokens, but the model has {}", metadata.title(kTokensKey), n_tokens, c.n_vocab));
 }
 
 Status refuse_gguf_variants(const Metadata& metadata, const ModelConfig& c) {
   SMELT_ASSIGN(const auto n_experts, find_count(metadata, "llama.expert_count", {0, kMaxVocab}));
   if (n_experts.value_or(0) > 0) {
-    return bad_count("llama.expert_count", *n_experts, "mixtures of experts are not supported");
+    return bad_count(metadata, "llama.expert_count", *n_experts, "mixtures of experts are not supported");
   }
   const char* value_key = "llama.attention.value_length";
   SMELT_ASSIGN(const auto d_value, find_count(metadata, value_key, {1, kMaxHeadDim}));
   if (d_value.value_or(c.d_head) == c.d_head) return {};
-  return bad_count(value_key, *d_value, fmt::format("wanted the key length {}", c.d_head));
+  return bad_count(metadata, value_key, *d_value, fmt::format("wanted the key length {}", c.d_head));
 }
 
 Status refuse_hf_variants(const Metadata& metadata, const ModelConfig& c) {
@@ -112,13 +115,14 @@ Status refuse_hf_variants(const Metadata& metadata, const ModelConfig& c) {
   for (const auto& [key, value] : metadata.entries()) {
     if (!key.starts_with("quantization_config")) continue;
     SMELT_ASSIGN(const auto method, metadata.find_string("quantization_config.quant_method"));
-    return bad_value("quantization_config.quant_method", fmt::format("'{}'", escape_for_display(method.value_or("?"))),
+    return bad_value(metadata, "quantization_config.quant_method",
+                     fmt::format("'{}'", escape_for_display(method.value_or("?"))),
                      "weights quantized by other tools are not supported; start from the original model");
   }
   SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
   if (window.value_or(c.n_ctx_train) >= c.n_ctx_train) return {};
   return bad_count(
-      "sliding_window", *window,
+      metadata, "sliding_window", *window,
       fmt::format("sliding windows shorter than max_position_embeddings = {} are not supported", c.n_ctx_train));
 }
 
@@ -245,8 +249,8 @@ Status bind_layer(const WeightBinder& binder, const ModelConfig& c, BiasPresence
 }
 
 // Hugging Face says in config.json whether there are biases; GGUF shows it by the tensors.
-Result<Presence> bias_presence(const Metadata& metadata, const char* key) {
-  SMELT_ASSIGN(const auto flag, metadata.find_bool(key));
+Result<Presence> bias_presence(const Checkpoint& checkpoint, const char* key) {
+  SMELT_ASSIGN(const auto flag, checkpoint.metadata().find_bool(key).with_context(config_file(checkpoint)));
   return flag.value_or(false) ? Presence::required : Presence::optional;
 }
 
@@ -254,8 +258,8 @@ Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfi
   const WeightBinder binder(checkpoint, llama_family);
   const bool is_gguf = checkpoint.dialect() == Dialect::gguf;
   SMELT_TRY(binder.check_layers(c.n_layers, is_gguf ? kGgufKeys.n_layers : kHfKeys.n_layers));
-  SMELT_ASSIGN(const Presence attention_bias, bias_presence(checkpoint.metadata(), "attention_bias"));
-  SMELT_ASSIGN(const Presence mlp_bias, bias_presence(checkpoint.metadata(), "mlp_bias"));
+  SMELT_ASSIGN(const Presence attention_bias, bias_presence(checkpoint, "attention_bias"));
+  SMELT_ASSIGN(const Presence mlp_bias, bias_presence(checkpoint, "mlp_bias"));
   LlamaWeights w;
   SMELT_TRY(binder.bind("token_embd.weight", -1, {c.n_vocab, c.d_model}, w.embedding));
   SMELT_TRY(binder.bind("output_norm.weight", -1, c.d_model, w.output_norm));

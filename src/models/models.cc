@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "models/family.h"
 #include "models/model.h"
@@ -47,16 +48,31 @@ Result<std::string> read_architecture(const Checkpoint& checkpoint) {
 
 constexpr int64_t kMaxLayerNumber = 1 << 20;
 
-std::string config_file(const Checkpoint& checkpoint) {
-  return checkpoint.dialect() == Dialect::hugging_face ? checkpoint.path() + "/config.json" : checkpoint.path();
-}
-
 bool handles(const ModelFamily& family, const std::string& architecture, Dialect dialect) {
   if (dialect == Dialect::gguf) return architecture == family.gguf_architecture;
   for (const char* name : family.hf_architectures) {
     if (architecture == name) return true;
   }
   return false;
+}
+
+// Tensors that the family does not know have no effect, which the user should know: the text may not be what the
+// model's makers meant. One note, however many.
+void note_unknown_tensors(const Checkpoint& checkpoint, const ModelFamily& family) {
+  const TensorEntry* first = nullptr;
+  size_t n_more = 0;
+  for (const TensorEntry& tensor : checkpoint.tensors()) {
+    const bool is_known = find_tensor_name(family, parse_name(tensor.name).pattern, checkpoint.dialect()) != nullptr;
+    if (is_known || tensor.name == "rope_freqs.weight") continue;
+    if (first == nullptr) {
+      first = &tensor;
+    } else {
+      ++n_more;
+    }
+  }
+  if (first == nullptr) return;
+  log(LogLevel::note, fmt::format("{}: is not part of a {} model and has no effect{}", checkpoint.describe(*first),
+                                  family.name, n_more == 0 ? "" : fmt::format("; nor have {} more", n_more)));
 }
 
 // "models/tiny-chat/" and "models/tiny-chat.gguf" are both called tiny-chat.
@@ -76,6 +92,10 @@ Result<const ModelFamily*> find_family(const Checkpoint& checkpoint) {
     if (handles(*family, architecture, checkpoint.dialect())) return family;
   }
   return unknown_architecture(architecture, checkpoint.dialect()).with_context(config_file(checkpoint));
+}
+
+std::string config_file(const Checkpoint& checkpoint) {
+  return checkpoint.dialect() == Dialect::hugging_face ? checkpoint.path() + "/config.json" : checkpoint.path();
 }
 
 std::string layer_name(std::string_view pattern, int64_t layer) {
@@ -117,7 +137,9 @@ Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint) {
   SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
   SMELT_ASSIGN(ModelConfig config, parse_model_config(*checkpoint));
-  return family->load(std::move(checkpoint), std::move(config));
+  SMELT_ASSIGN(auto model, family->load(checkpoint, std::move(config)));
+  note_unknown_tensors(*checkpoint, *family);
+  return model;
 }
 
 }  // namespace smelt

@@ -27,22 +27,52 @@ Status read_llama3(const Metadata& metadata, const std::string& prefix, RopeConf
   const std::string context_key = prefix + "original_max_position_embeddings";
   SMELT_ASSIGN(rope.n_ctx_original, read_float_or(metadata, context_key, 1, static_cast<double>(kMaxContext), 8192.0F));
   if (rope.high_freq_factor <= rope.low_freq_factor) {
-    return bad_value(prefix + "high_freq_factor", fmt::format("{:g}", rope.high_freq_factor),
+    return bad_value(metadata, prefix + "high_freq_factor", fmt::format("{:g}", rope.high_freq_factor),
                      fmt::format("wanted more than low_freq_factor {:g}", rope.low_freq_factor));
   }
   return {};
 }
 
+// Settings that are not known here would change the text unnoticed (YaRN's factors, a value for each kind of layer).
+Status refuse_unknown_settings(const Metadata& metadata, const std::string& prefix) {
+  static constexpr std::string_view kKnown[] = {"rope_theta",
+                                                "rope_type",
+                                                "type",
+                                                "factor",
+                                                "low_freq_factor",
+                                                "high_freq_factor",
+                                                "partial_rotary_factor",
+                                                "original_max_position_embeddings"};
+  for (const auto& [key, value] : metadata.entries()) {
+    if (!key.starts_with(prefix)) continue;
+    const std::string_view name = std::string_view(key).substr(prefix.size());
+    if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown)) {
+      return input_error(metadata.title(key) + ": this setting of rotary positions is not supported");
+    }
+  }
+  for (const std::string& key : {prefix + "partial_rotary_factor", std::string("partial_rotary_factor")}) {
+    SMELT_ASSIGN(const float share, read_float_or(metadata, key, 0, 1, 1.0F));
+    if (share != 1.0F) return bad_value(metadata, key, fmt::format("{:g}", share), "only 1 is supported");
+  }
+  return {};
+}
+
 Status read_hf_scaling(const Metadata& metadata, const std::string& prefix, RopeConfig& rope) {
+  SMELT_TRY(refuse_unknown_settings(metadata, prefix));
   std::string key = prefix + "rope_type";
   SMELT_ASSIGN(std::optional<std::string> type, metadata.find_string(key));
   if (!type) {
     key = prefix + "type";  // the older spelling
     SMELT_ASSIGN(type, metadata.find_string(key));
   }
+  if (!type && metadata.contains(prefix + "factor")) {
+    return input_error(fmt::format("{} stands without '{}rope_type', so that its meaning is unknown",
+                                   metadata.title(prefix + "factor"), prefix));
+  }
   if (!type || *type == "default") return {};
   if (*type != "linear" && *type != "llama3") {
-    return bad_value(key, fmt::format("'{}'", escape_for_display(*type)), "supported: 'default', 'linear', 'llama3'");
+    return bad_value(metadata, key, fmt::format("'{}'", escape_for_display(*type)),
+                     "supported: 'default', 'linear', 'llama3'");
   }
   if (!metadata.contains(prefix + "factor")) return input_error(fmt::format("key '{}factor' is missing", prefix));
   SMELT_ASSIGN(rope.factor, read_float_or(metadata, prefix + "factor", kMinPositive, kMaxFactor, 1.0F));
@@ -75,7 +105,7 @@ Result<RopeConfig> parse_gguf_rope(const Metadata& metadata, const std::string& 
   const std::string type_key = prefix + ".rope.scaling.type";
   SMELT_ASSIGN(const std::optional<std::string> type, metadata.find_string(type_key));
   if (type && *type != "none" && *type != "linear") {
-    return bad_value(type_key, fmt::format("'{}'", escape_for_display(*type)), "supported: 'none', 'linear'");
+    return bad_value(metadata, type_key, fmt::format("'{}'", escape_for_display(*type)), "supported: 'none', 'linear'");
   }
   // Files of 2023 have the factor under rope.scale_linear and no type.
   const std::string factor_key = metadata.contains(prefix + ".rope.scaling.factor") ? prefix + ".rope.scaling.factor"

@@ -31,10 +31,10 @@ Error no_tokenizer(const Checkpoint& checkpoint) {
                      "its tokenizer beside it as tokenizer.bin)");
 }
 
-Result<TokenId> checked_id(const std::string& key, int64_t id, const Vocab& vocab) {
+Result<TokenId> checked_id(const Metadata& metadata, const std::string& key, int64_t id, const Vocab& vocab) {
   const auto n = static_cast<int64_t>(vocab.tokens.size());
   if (id >= 0 && id < n) return static_cast<TokenId>(id);
-  return input_error(fmt::format("key '{}' is {}, allowed 0 … {}", key, id, n - 1));
+  return input_error(fmt::format("{} is {}, allowed 0 … {}", metadata.title(key), id, n - 1));
 }
 
 // One id or a list of them: "eos_token_id" of config.json and generation_config.json.
@@ -51,7 +51,7 @@ Result<std::vector<TokenId>> find_ids(const Metadata& metadata, const std::strin
     wanted.push_back(static_cast<int64_t>(id));
   }
   for (const int64_t each : wanted) {
-    SMELT_ASSIGN(const TokenId id, checked_id(key, each, vocab));
+    SMELT_ASSIGN(const TokenId id, checked_id(metadata, key, each, vocab));
     ids.push_back(id);
   }
   return ids;

@@ -63,8 +63,8 @@ Status WeightBinder::check_layers(int64_t n_layers, const std::string& key) cons
       found = std::max(found, name.layer + 1);
   }
   if (found == n_layers) return {};
-  return input_error(fmt::format("{}: key '{}' is {}, but the tensors are those of {} layers", checkpoint_.path(), key,
-                                 n_layers, found));
+  return input_error(fmt::format("{}: {} is {}, but the tensors are those of {} layers", config_file(checkpoint_),
+                                 checkpoint_.metadata().title(key), n_layers, found));
 }
 
 }  // namespace smelt
