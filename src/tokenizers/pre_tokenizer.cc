@@ -44,15 +44,28 @@ const Family* find_family(const std::string& name) {
   return nullptr;
 }
 
+// Blanks at the end, tried at every blank and each time up to the next letter, take time quadratic in the length of a
+// run. No match can begin behind another blank.
+constexpr std::string_view kTrailingBlanks = R"(\s+$)";
+constexpr const char* kLinearTrailingBlanks = R"((?<!\s)\s++$)";
+
 // Control characters are neither letters nor numbers, spaces or punctuation, as U+FFFD would be none.
 constexpr char kStandIn = '\x01';
+// U+180E, a format character that PCRE2 still counts as a space; U+200B is another that it does not.
+constexpr std::string_view kFormerSpace = "\xE1\xA0\x8E";
+constexpr std::string_view kFormat = "\xE2\x80\x8B";
 
-// The text with every byte that belongs to no character replaced.
-std::string make_valid(std::string_view text) {
+bool needs_stand_ins(std::string_view text) {
+  return text.find(kFormerSpace) != std::string_view::npos || !is_valid_utf8(text);
+}
+
+// The text, at the same length, with what PCRE2 must not see replaced.
+std::string with_stand_ins(std::string_view text) {
   std::string out(text);
   for (size_t at = 0; at < out.size();) {
     const size_t length = utf8_length(text, at);
     if (length == 0) out[at] = kStandIn;
+    if (text.substr(at, length) == kFormerSpace) out.replace(at, length, kFormat);
     at += std::max<size_t>(length, 1);
   }
   return out;
@@ -91,10 +104,15 @@ void PreTokenizer::Regex::split(std::string_view text, std::vector<std::string_v
   const std::unique_ptr<pcre2_match_data, decltype(free_data)> data(pcre2_match_data_create(1, nullptr), free_data);
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   size_t done = 0;
+  const auto find_next = [&](uint32_t options) {
+    return pcre2_match(code_.get(), subject, text.size(), done, options | PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY,
+                       data.get(), nullptr);
+  };
   // A failure (out of memory, limit reached) ends the search as no match does: the rest is one piece.
-  while (data != nullptr && done < text.size() &&
-         pcre2_match(code_.get(), subject, text.size(), done, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, data.get(),
-                     nullptr) > 0) {
+  while (data != nullptr && done < text.size()) {
+    int n = find_next(0);
+    if (n == PCRE2_ERROR_JIT_STACKLIMIT) n = find_next(PCRE2_NO_JIT);  // the interpreter's stack is the heap
+    if (n <= 0) break;
     const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data.get());
     if (range[0] > done) pieces.push_back(text.substr(done, range[0] - done));
     pieces.push_back(text.substr(range[0], range[1] - range[0]));
@@ -117,7 +135,8 @@ Result<PreTokenizer> PreTokenizer::make(const std::string& family) {
   }
   std::vector<Regex> passes;
   for (const char* expression : found->expressions) {
-    SMELT_ASSIGN(Regex regex, Regex::compile(expression).with_context(family));
+    const char* used = expression == kTrailingBlanks ? kLinearTrailingBlanks : expression;
+    SMELT_ASSIGN(Regex regex, Regex::compile(used).with_context(family));
     passes.push_back(std::move(regex));
   }
   return PreTokenizer(std::move(passes));
@@ -125,9 +144,9 @@ Result<PreTokenizer> PreTokenizer::make(const std::string& family) {
 
 std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
   if (text.empty()) return {};
-  const bool is_valid = is_valid_utf8(text);
-  const std::string repaired = is_valid ? std::string() : make_valid(text);
-  std::vector<std::string_view> words = {is_valid ? text : std::string_view(repaired)};
+  const bool changed = needs_stand_ins(text);
+  const std::string repaired = changed ? with_stand_ins(text) : std::string();
+  std::vector<std::string_view> words = {changed ? std::string_view(repaired) : text};
   for (const Regex& pass : passes_) {
     std::vector<std::string_view> pieces;
     pieces.reserve(words.size());

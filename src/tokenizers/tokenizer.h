@@ -21,7 +21,8 @@ struct EncodeOptions {
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  // Any bytes are accepted. Time is O(n log n) in the length for every model.
+  // Any bytes are accepted. Time is O(n log n) in the length for every model. decode(encode(text)) is the text where
+  // the vocabulary has tokens for all bytes and does not normalise; SentencePiece cannot tell "▁" from a space.
   virtual std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const = 0;
 
   const Vocab& vocab() const { return vocab_; }

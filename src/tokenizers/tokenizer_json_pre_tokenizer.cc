@@ -21,8 +21,8 @@ const std::vector<Family>& families() {
 #define SMELT_PRE_TOKENIZER(names, ...) {names, {__VA_ARGS__}},
 #include "tokenizers/pre_tokenizers.inc"
 #undef SMELT_PRE_TOKENIZER
-      // As published by Falcon. Its third step cuts numbers from what is before them, which the merges of its
-      // vocabulary never join anyway.
+      // As published by Falcon. Its third step sees letters that stand for bytes and cuts at those that are digits ("½"
+      // for the byte 0xBD), inside characters too; the merges of its vocabulary never join what it cuts.
       {"falcon", {R"([\p{P}$+<=>^~|`]+)", kGpt2Expression, R"(\p{N}+)", R"([0-9][0-9][0-9])"}},
   };
   return instance;

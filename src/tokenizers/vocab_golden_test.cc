@@ -65,7 +65,10 @@ TEST_P(VocabGolden, EncodesAsTheReferenceDoes) {
 INSTANTIATE_TEST_SUITE_P(Files, VocabGolden,
                          testing::Values("byte_bpe_gpt-2.tokenizer.json", "byte_bpe_llama-bpe.tokenizer.json",
                                          "byte_bpe_qwen2.tokenizer.json", "byte_bpe_starcoder.tokenizer.json",
-                                         "byte_bpe_falcon.tokenizer.json", "bpe_prepend.tokenizer.json",
+                                         "byte_bpe_falcon.tokenizer.json", "byte_bpe_mpt.tokenizer.json",
+                                         "byte_bpe_refact.tokenizer.json", "byte_bpe_deepseek-llm.tokenizer.json",
+                                         "byte_bpe_deepseek-coder.tokenizer.json",
+                                         "byte_bpe_deepseek-v3.tokenizer.json", "bpe_prepend.tokenizer.json",
                                          "bpe_metaspace.tokenizer.json", "bpe.model", "unigram.tokenizer.json",
                                          "unigram.model", "wordpiece_uncased.tokenizer.json",
                                          "wordpiece_cased.tokenizer.json"));

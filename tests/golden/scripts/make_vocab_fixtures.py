@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes tests/golden/vocab: small tokenizers of every kind that tokenizer.json can hold, with the ids that the PyPI
-packages `tokenizers` and `sentencepiece` give for a list of texts. Needs those two packages.
+packages `tokenizers` and `sentencepiece` give for a list of texts (expected.json), and the words into which each family
+of pre-tokenizers cuts texts (words.json). Needs those two packages.
 
     make_vocab_fixtures.py OUT_DIR
 """
-import io, json, pathlib, sys
+import io, json, pathlib, random, sys
 
 import sentencepiece
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -16,11 +17,34 @@ TEXT = [
     "    four spaces,\ttabs and\r\nline ends   ", "水は流れる。川は海へ。", "one two three four five six seven eight nine ten",
 ]
 CASES = TEXT + ["", " ", "  ", "a", " a", "Hello, world", "  leading", "trailing  ", "émigré e\u0301", "３４５ ½ ²", "😀 emoji 😀",
-                "x\n\n\ny", "\t", "1", "12", "123", "1234", "12345 67", "!!! ... ---", "'s 'S 'LL don'T", "中文字符", "a  b   c"]
+                "x\n\n\ny", "\t", "1", "12", "123", "1234", "12345 67", "!!! ... ---", "'s 'S 'LL don'T", "中文字符", "a  b   c",
+                # What expressions, tables and limits trip over: line ends of all kinds, marks without letters, letters that
+                # others fold to, blanks of every width, characters outside the basic plane, long runs.
+                "a\r\n\r\nb\rc\n \n  d", "  \n", "\n  ", " \t \t x", "'ſ 'K it'ſ I'LL we'Re", "''s'''t", "e\u0301\u0301\u0301 \u0301x",
+                "\u00a0a\u2003b\u3000c\u180ed\u200be\u2028f\u0085g\ufeffh", "٣٤٥٦ १२३ ⅷ ①②③ ２０２６", "日本語とカタカナ、ｶﾅ。한국어 조선말",
+                "Ωμέγα ΏΜΕΓΑ Σίσυφος", "Å\u212bÅ ﬁ ﬆ ǅ İı ẞß", "नमस्ते दुनिया ไทยไม่มีวรรค", "👩\u200d👩\u200d👧 🇩🇪 ✌🏽", "𝐛𝐨𝐥𝐝 𐐀𐐨 𠀀𠮷",
+                "a_b-c.d/e\\f?g=h&i#j", "$100+20=120<>^~|`", "«quoted» “x” ‘y’ 【z】", "a" * 150, " " * 70 + "x", "1" * 50, "\n" * 20, "!" * 40, "中" * 30]
 SPLITS = {
     "llama-bpe": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 }
+
+
+CASED = ("\\s?["
+         "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-\u1f7dᾀ-ᾴ"
+         "ᾶ-ᾼ\u1fbeῂ-ῄῆ-ῌῐ-\u1fd3ῖ-\u1fdbῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤ\u2126ℨ\u212a-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿ"
+         "ﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ\U00010400-\U0001044f\U000104b0-\U000104d3\U000104d8-\U000104fb\U00010c80-\U00010cb2\U00010cc0-\U00010cf2"
+         "\U000118a0-\U000118df\U0001e900-\U0001e943"
+         "]+")
+HAN = "[一-龥ࠀ-一가-\ud7ff]+"
+DEEPSEEK = {
+    "deepseek-llm": ["[\r\n]", CASED, "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+", r"\s+$", HAN],
+    "deepseek-coder": ["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", HAN],
+    "deepseek-v3": [r"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
+                    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"""
+                    r"|\s*[\r\n]+|\s+(?!\S)|\s+"],
+}
+FAMILIES = ["gpt-2", "llama-bpe", "qwen2", "starcoder", "falcon", "mpt", "refact"] + list(DEEPSEEK)
 
 
 def byte_level(use_regex):
@@ -31,7 +55,10 @@ def pre_tokenizer(family):
     sequence = pre_tokenizers.Sequence
     if family in SPLITS:
         return sequence([pre_tokenizers.Split(Regex(SPLITS[family]), "isolated"), byte_level(False)])
-    if family == "starcoder":
+    if family in DEEPSEEK:
+        digits = [pre_tokenizers.Digits(True)] if family != "deepseek-v3" else []
+        return sequence([pre_tokenizers.Split(Regex(r), "isolated") for r in DEEPSEEK[family]] + digits + [byte_level(False)])
+    if family in ("starcoder", "refact"):
         return sequence([pre_tokenizers.Digits(True), byte_level(True)])
     if family == "falcon":
         return sequence([pre_tokenizers.Punctuation("contiguous"), byte_level(True), pre_tokenizers.Digits(False),
@@ -43,7 +70,7 @@ def byte_bpe(family):
     tokenizer = Tokenizer(models.BPE(ignore_merges=family == "llama-bpe"))
     tokenizer.pre_tokenizer = pre_tokenizer(family)
     tokenizer.decoder = decoders.ByteLevel()
-    if family == "qwen2":
+    if family in ("qwen2", "mpt"):
         tokenizer.normalizer = normalizers.NFC()
     special = ["<|begin|>", "<|end|>"]
     tokenizer.train_from_iterator(TEXT * 3, trainers.BpeTrainer(
@@ -107,13 +134,29 @@ def wordpiece(lowercase):
     return tokenizer
 
 
+def hostile_texts():
+    """Strings of characters from every class that an expression asks for, in an order that no language has."""
+    alphabet = list("aZsſ\u212a'''''123½٣१中一龥かカ한\ud7fbé\u0301\u0903  \t\r\n\n\u00a0\u3000\u180e\u2028\u0085\x1c\x00.,!?-_$+<`~|^「、。！‘§°😀\u200d")
+    alphabet += ["'s", "'ll", "'RE", " a", "  "]
+    generator = random.Random(1)
+    return ["".join(generator.choice(alphabet) for _ in range(generator.randrange(1, 14))) for _ in range(150)]
+
+
+def words(families):
+    """The length in bytes of each word. Every letter of a byte-level word stands for one byte."""
+    texts = CASES + hostile_texts()
+    cutters = {f: pre_tokenizer(f) for f in families}
+    cut = {f: [[len(word) for word, _ in cutters[f].pre_tokenize_str(text)] for text in texts] for f in families}
+    return json.dumps({"texts": texts, "words": cut}, ensure_ascii=True, separators=(",", ":"))
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     bpe = sentencepiece_model("bpe", vocab_size=420, byte_fallback=True, character_coverage=0.99,
                               normalization_rule_name="identity", remove_extra_whitespaces=False)
     unigram = sentencepiece_model("unigram", vocab_size=112, normalization_rule_name="identity")
-    files = {f"byte_bpe_{f}": byte_bpe(f) for f in ["gpt-2", "llama-bpe", "qwen2", "starcoder", "falcon"]}
+    files = {f"byte_bpe_{f}": byte_bpe(f) for f in FAMILIES}
     files |= {"bpe_prepend": converted_bpe(bpe, False), "bpe_metaspace": converted_bpe(bpe, True),
               "unigram": converted_unigram(unigram), "wordpiece_uncased": wordpiece(True), "wordpiece_cased": wordpiece(False)}
     expected = {}
@@ -125,6 +168,7 @@ def main():
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         first, last = ([1], []) if name == "bpe" else ([], [2])
         expected[name + ".model"] = [first + processor.encode(text) + last for text in CASES]
+    (out / "words.json").write_text(words([f for f in FAMILIES if f not in ("mpt", "refact")]), encoding="utf-8")
     (out / "expected.json").write_text(json.dumps({"texts": CASES, "ids": expected}, ensure_ascii=True), encoding="utf-8")
 
 
