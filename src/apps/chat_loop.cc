@@ -31,11 +31,14 @@ constexpr CommandHelp kHelp[] = {
 
 }  // namespace
 
-ChatLoop::ChatLoop(Conversation conversation, uint64_t seed)
+ChatLoop::ChatLoop(Conversation conversation, uint64_t seed, const std::string& history_file)
     : conversation_(std::move(conversation)),
       seed_(seed),
       lines_(make_line_reader("smelt")),
-      interactive_(is_terminal(stdin) && is_terminal(stderr)) {}
+      interactive_(is_terminal(stdin) && is_terminal(stderr)),
+      history_(interactive_ ? history_file : "") {
+  for (const std::string& line : history_.lines()) lines_->remember(line);
+}
 
 void ChatLoop::show_banner() const {
   const ModelConfig& config = conversation_.model().model->config();
@@ -83,7 +86,10 @@ Status ChatLoop::step() {
     if (interactive_) note("");
     return message_.is_open() ? handle(message_.take()) : Status();
   }
-  if (!trimmed(**line).empty()) lines_->remember(**line);
+  if (!trimmed(**line).empty()) {
+    lines_->remember(**line);
+    history_.add(**line);
+  }
   return message_.add_line(**line) ? handle(message_.take()) : Status();
 }
 
@@ -166,7 +172,8 @@ Status ChatLoop::do_clear(const std::string&) {
 
 Status ChatLoop::do_save(const std::string& given) {
   if (given.empty()) return input_error("/save: give a file name");
-  if (given != own_file_ && std::filesystem::exists(given))
+  std::error_code ignored;
+  if (given != own_file_ && std::filesystem::exists(given, ignored))
     return input_error(escape_for_display(given, 4096) + ": exists already; choose another name");
   SMELT_TRY(write_file(given, conversation_.to_json(), Overwrite::replace));
   own_file_ = given;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "apps/chat_conversation.h"
+#include "apps/chat_history.h"
 #include "apps/chat_input.h"
 #include "apps/line_reader.h"
 
@@ -13,8 +14,8 @@ namespace smelt {
 
 class ChatLoop {
  public:
-  // `seed` is what the first answer is drawn with.
-  ChatLoop(Conversation conversation, uint64_t seed);
+  // `seed` is what the first answer is drawn with. `history_file` is used on a terminal only; "" for none.
+  ChatLoop(Conversation conversation, uint64_t seed, const std::string& history_file);
 
   // Until /exit or the end of input. On a terminal errors are shown and the chat goes on; elsewhere they end it.
   Status run();
@@ -37,6 +38,7 @@ class ChatLoop {
   std::unique_ptr<LineReader> lines_;
   MessageReader message_;
   bool interactive_;
+  ChatHistory history_;
   bool done_ = false;
   bool asked_to_leave_ = false;  // Ctrl-C at the prompt; the second leaves
   std::string own_file_;         // saved or loaded here: may be replaced

@@ -12,6 +12,7 @@ namespace {
 
 struct ChatArguments {
   std::string model, system;
+  bool no_history = false;
   GenerationArguments generation;
 };
 
@@ -23,13 +24,16 @@ Status run_chat(ChatArguments& arguments) {
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
   Conversation conversation(std::move(loaded), std::move(session), form, generation.generate);
   conversation.set_system(arguments.system);
-  return ChatLoop(std::move(conversation), generation.generate.sampling.seed).run();
+  const std::string history_file = arguments.no_history ? "" : chat_history_path();
+  return ChatLoop(std::move(conversation), generation.generate.sampling.seed, history_file).run();
 }
 
 Action add(CLI::App& app) {
   auto arguments = std::make_shared<ChatArguments>();
   add_model(app, arguments->model);
   app.add_option("--system", arguments->system, "what the model is told before the conversation")->type_name("TEXT");
+  app.add_flag("--no-history", arguments->no_history,
+               "neither read nor keep what is typed (else in $XDG_STATE_HOME/smelt/chat_history, for the arrow keys)");
   add_generation_options(app, arguments->generation);
   return [arguments] { return run_chat(*arguments); };
 }

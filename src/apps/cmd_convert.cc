@@ -11,6 +11,7 @@
 #include "apps/options.h"
 #include "apps/output.h"
 #include "apps/signals.h"
+#include "base/text.h"
 #include "base/units.h"
 
 namespace smelt {
@@ -29,13 +30,13 @@ Status run_convert(ConvertArguments& arguments) {
   auto bar = std::make_unique<ProgressBar>(stderr);
   auto report = convert_model(arguments.input, arguments.output, arguments.options, {bar.get(), &interrupt_token()});
   bar.reset();
-  if (!report) return report.error();
+  if (!report) return job_error(report.error(), arguments.output);
   if (arguments.json) {
     const nlohmann::ordered_json out = {
         {"tensors", report->n_tensors}, {"source_bytes", report->source_bytes}, {"output_bytes", report->output_bytes}};
     return print(out.dump(2) + "\n");
   }
-  return print(fmt::format("{}: {} tensors, {} → {}\n", arguments.output, report->n_tensors,
+  return print(fmt::format("{}: {} tensors, {} → {}\n", escape_for_display(arguments.output, 4096), report->n_tensors,
                            format_bytes(report->source_bytes), format_bytes(report->output_bytes)));
 }
 

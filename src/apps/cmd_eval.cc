@@ -58,7 +58,8 @@ Status run_perplexity(EvalArguments& arguments) {
 
 // A reference file is whatever is not one of the forms of a model; its reader says what is wrong with it.
 bool is_model(const std::string& path) {
-  if (std::filesystem::is_directory(path) || path.ends_with(".bin")) return true;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored) || path.ends_with(".bin")) return true;
   const auto file = MappedFile::open(path);
   if (!file) return false;
   const ContentKind kind = recognise_content((*file)->bytes()).kind;
@@ -88,7 +89,7 @@ Status run_save_reference(EvalArguments& arguments) {
   const auto report =
       save_reference(inputs.model, inputs.text, output, arguments.options, {bar.get(), &interrupt_token()});
   bar.reset();
-  if (!report) return report.error();
+  if (!report) return job_error(report.error(), arguments.reference);
   std::error_code ignored;
   const uint64_t file_bytes = std::filesystem::file_size(output.path, ignored);
   return print(arguments.json ? format_json(*report, file_bytes) : format_text(*report, file_bytes));

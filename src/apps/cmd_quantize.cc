@@ -11,7 +11,9 @@
 #include "apps/output.h"
 #include "apps/signals.h"
 #include "apps/terminal.h"
+#include "base/text.h"
 #include "base/units.h"
+#include "compress/mix_rules.h"
 #include "compress/override_rules.h"
 #include "compress/quantize_model.h"
 
@@ -65,16 +67,16 @@ Status print_json(const QuantizePlan& plan, const Spent* spent) {
 Status print_table(const QuantizePlan& plan) {
   size_t name_width = 6, shape_width = 5;
   for (const TensorPlan& tensor : plan.tensors) {
-    name_width = std::max(name_width, tensor.name.size());
+    name_width = std::max(name_width, escape_for_display(tensor.name).size());
     shape_width = std::max(shape_width, tensor.shape.to_string().size());
   }
   SMELT_TRY(print(fmt::format("{:<{}}  {:>{}}  {:<6} {:<6}  {:>9} {:>9}  {}\n", "tensor", name_width, "shape",
                               shape_width, "from", "to", "before", "after", "why")));
   for (const TensorPlan& tensor : plan.tensors) {
     std::string line =
-        fmt::format("{:<{}}  {:>{}}  {:<6} {:<6}  {:>9} {:>9}  {}", tensor.name, name_width, tensor.shape.to_string(),
-                    shape_width, dtype_name(tensor.from), dtype_name(tensor.to), format_bytes(tensor.bytes_from),
-                    format_bytes(tensor.bytes_to), tensor.note);
+        fmt::format("{:<{}}  {:>{}}  {:<6} {:<6}  {:>9} {:>9}  {}", escape_for_display(tensor.name), name_width,
+                    tensor.shape.to_string(), shape_width, dtype_name(tensor.from), dtype_name(tensor.to),
+                    format_bytes(tensor.bytes_from), format_bytes(tensor.bytes_to), tensor.note);
     line.erase(line.find_last_not_of(' ') + 1);
     SMELT_TRY(print(line + "\n"));
   }
@@ -96,13 +98,13 @@ Status quantize(const QuantizeArguments& arguments) {
   auto bar = std::make_unique<ProgressBar>(stderr);
   auto plan = quantize_model(arguments.input, arguments.output, arguments.options, {bar.get(), &interrupt_token()});
   bar.reset();
-  if (!plan) return plan.error();
+  if (!plan) return job_error(plan.error(), arguments.output);
   const Spent spent{std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), peak_rss_bytes()};
   if (arguments.json) return print_json(*plan, &spent);
-  return print(fmt::format("{}: {} → {} ({}), {:.2f} bits per weight, {}, peak memory {}\n", arguments.output,
-                           format_bytes(plan->source_bytes), format_bytes(plan->file_bytes),
-                           shorter_by(plan->source_bytes, plan->file_bytes), plan->bits_per_weight,
-                           format_duration(spent.seconds), format_bytes(spent.peak_bytes)));
+  return print(fmt::format("{}: {} → {} ({}), {:.2f} bits per weight, {}, peak memory {}\n",
+                           escape_for_display(arguments.output, 4096), format_bytes(plan->source_bytes),
+                           format_bytes(plan->file_bytes), shorter_by(plan->source_bytes, plan->file_bytes),
+                           plan->bits_per_weight, format_duration(spent.seconds), format_bytes(spent.peak_bytes)));
 }
 
 Status run_quantize(QuantizeArguments& arguments) {
@@ -120,14 +122,14 @@ Status run_quantize(QuantizeArguments& arguments) {
   return quantize(arguments);
 }
 
-std::string joined_types() { return fmt::format("{}", fmt::join(quantize_type_names(), "|")); }
-
 Action add(CLI::App& app) {
   auto arguments = std::make_shared<QuantizeArguments>();
   add_model(app, arguments->input);
   app.add_option("OUTPUT", arguments->output, "GGUF file to write")->type_name("FILE");
-  app.add_option("--type", arguments->options.type, "how small: a mix of types under llama.cpp's name (default Q4_K_M)")
-      ->type_name(joined_types());
+  add_choice(
+      app, "--type", arguments->options.type, quantize_type_names(),
+      [](const std::string& name) { return find_mix(name).has_value(); },
+      "how small: a mix of types under llama.cpp's name (default Q4_K_M)");
   add_strings(
       app, "--override", arguments->overrides, "REGEX=TYPE",
       "type of the tensors whose GGUF name has a match of REGEX; the first that matches counts; may be repeated");

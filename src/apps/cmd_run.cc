@@ -2,7 +2,11 @@
 // the figures.
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,6 +17,7 @@
 #include "apps/output.h"
 #include "apps/signals.h"
 #include "apps/terminal.h"
+#include "base/text.h"
 #include "base/units.h"
 
 namespace smelt {
@@ -39,16 +44,17 @@ const char* explain(FinishReason reason) {
     case FinishReason::context_full:
       return "ended because the context is full; -c makes it longer";
     case FinishReason::cancelled:
-      return "interrupted";
+      break;  // told by command_line.cc
   }
   return "";
 }
 
 std::string figures(const GenerateResult& result, uint64_t seed) {
   const auto written = static_cast<int64_t>(result.ids.size());
-  return fmt::format("prompt {} tokens, {:.0f} tokens/s; text {} tokens, {:.0f} tokens/s; seed {}; {}", result.n_prompt,
+  const std::string end = explain(result.reason);
+  return fmt::format("prompt {} tokens, {:.0f} tokens/s; text {} tokens, {:.0f} tokens/s; seed {}{}", result.n_prompt,
                      per_second(result.n_prompt, result.prefill_seconds), written,
-                     per_second(written, result.decode_seconds), seed, explain(result.reason));
+                     per_second(written, result.decode_seconds), seed, end.empty() ? "" : "; " + end);
 }
 
 std::string format_json(const std::string& prompt, int64_t n_prompt, const GenerateResult& result,
@@ -70,10 +76,18 @@ std::string format_json(const std::string& prompt, int64_t n_prompt, const Gener
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-// An existing cache is read, and what it shares with the prompt is not computed again.
+// An existing cache is read, and what it shares with the prompt is not computed again. Where none can be written is
+// told before the work.
 Status load_prompt_cache(Session& session, const std::string& path) {
-  if (path.empty() || !std::filesystem::exists(path)) return {};
-  return session.load_cache(path);
+  if (path.empty()) return {};
+  std::error_code code;
+  if (std::filesystem::exists(path, code)) return session.load_cache(path);
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  const std::string folder = parent.empty() ? "." : parent;
+  if (::access(folder.c_str(), W_OK) == 0) return {};
+  return input_error(fmt::format("{}: the prompt cache cannot be written: folder '{}': {}",
+                                 escape_for_display(path, 4096), escape_for_display(folder, 4096),
+                                 std::strerror(errno)));
 }
 
 Result<std::vector<TokenId>> encode_prompt(const Tokenizer& tokenizer, const std::string& prompt, bool parse_special) {
@@ -92,6 +106,22 @@ Status show_end(const GenerateResult& result, const std::string& prompt, const R
   return {};
 }
 
+// Generates, and unless for JSON prints as it goes.
+Result<GenerateResult> write_text(Session& session, const Tokenizer& tokenizer, const std::vector<TokenId>& ids,
+                                  const std::string& prompt, const RunArguments& arguments) {
+  const bool streams = !arguments.json;
+  if (streams && !arguments.no_echo) SMELT_TRY(print_now(prompt));
+  Status printed;
+  const auto emit = [&](std::string_view text) {
+    if (streams) printed = print_now(text);
+    return printed.has_value();
+  };
+  auto result = generate(session, tokenizer, ids, arguments.generation.generate, emit);
+  SMELT_TRY(std::move(printed));
+  if (!result && streams) SMELT_TRY(print_now("\n"));  // the message stands on a line of its own
+  return result;
+}
+
 Status run_prompt(RunArguments& arguments) {
   GenerationArguments& generation = arguments.generation;
   SMELT_TRY(finish_generation_options(generation));
@@ -102,19 +132,12 @@ Status run_prompt(RunArguments& arguments) {
   SMELT_ASSIGN(const auto ids, encode_prompt(*loaded.tokenizer, prompt, arguments.parse_special));
   SMELT_TRY(load_prompt_cache(session, arguments.prompt_cache));
 
-  const bool streams = !arguments.json;
-  if (streams && !arguments.no_echo) SMELT_TRY(print_now(prompt));
-  Status printed;
-  const auto emit = [&](std::string_view text) {
-    if (streams) printed = print_now(text);
-    return printed.has_value();
-  };
-  SMELT_ASSIGN(const GenerateResult result, generate(session, *loaded.tokenizer, ids, generation.generate, emit));
-  SMELT_TRY(std::move(printed));
+  SMELT_ASSIGN(const GenerateResult result, write_text(session, *loaded.tokenizer, ids, prompt, arguments));
+  if (arguments.json)
+    SMELT_TRY(print_now(format_json(prompt, static_cast<int64_t>(ids.size()), result, arguments)));
+  else
+    SMELT_TRY(show_end(result, prompt, arguments));
   if (!arguments.prompt_cache.empty()) SMELT_TRY(session.save_cache(arguments.prompt_cache));
-  if (streams) SMELT_TRY(show_end(result, prompt, arguments));
-  if (!streams) SMELT_TRY(print(format_json(prompt, static_cast<int64_t>(ids.size()), result, arguments)));
-  SMELT_TRY(flush_output());
   if (result.reason == FinishReason::cancelled) return cancelled_error();
   return {};
 }

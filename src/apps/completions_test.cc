@@ -11,6 +11,7 @@ namespace smelt {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 
 class Completions : public testing::Test {
@@ -54,6 +55,7 @@ TEST_F(Completions, WritesEveryOptionForEveryShell) {
   EXPECT_THAT(zsh, HasSubstr("'*'{-n,--n-predict}'[tokens\\: at most \\[all\\]]:value: '"));
   EXPECT_THAT(zsh, HasSubstr("'*'{-f,--file}'[it'\\''s a file]:value:_files'"));
   EXPECT_THAT(zsh, HasSubstr("_smelt_eval_kl() {"));
+  EXPECT_THAT(zsh, EndsWith("  compdef _smelt smelt\nfi\n"));
   const std::string fish = fish_completions(root);
   EXPECT_THAT(fish, HasSubstr("-n '__smelt_at smelt run' -s f -l file -r -F -d 'it\\'s a file'"));
   EXPECT_THAT(fish, HasSubstr("-n '__smelt_at smelt eval kl' -l kind -x -a 'f16 f32' -d 'which'"));

@@ -85,7 +85,10 @@ std::string zsh_completions(const CompletionNode& root) {
       "#compdef {}\n# zsh completion for smelt; load it with: source <(smelt completions zsh)\n", root.name);
   for (const CompletionNode* node : all_nodes(root))
     out += node->children.empty() ? leaf_function(*node) : group_function(*node);
-  return out + fmt::format("compdef {} {}\n", function_name(root), root.name);
+  // As a file in zsh's $fpath the script is the body of the function, which must answer the call that loaded it.
+  const std::string function = function_name(root);
+  return out + fmt::format("if [ \"$funcstack[1]\" = {} ]; then\n  {} \"$@\"\nelse\n  compdef {} {}\nfi\n", function,
+                           function, function, root.name);
 }
 
 }  // namespace smelt

@@ -73,6 +73,12 @@ std::string full_name(const CLI::App& app) {
   return app.get_parent() == nullptr ? app.get_name() : full_name(*app.get_parent()) + " " + app.get_name();
 }
 
+std::vector<std::string> child_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* child : app.get_subcommands({})) names.push_back(child->get_name());
+  return names;
+}
+
 std::string help_page(const CLI::App& app) {
   std::string arguments, options, commands;
   for (const CLI::Option* option : app.get_options()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -15,6 +16,8 @@ void prepare_app(CLI::App& app);
 void set_help(CLI::App& app, const std::string& details, const std::string& examples);
 // "smelt eval kl"
 std::string full_name(const CLI::App& app);
+// Names of the commands below it.
+std::vector<std::string> child_names(const CLI::App& app);
 std::string help_page(const CLI::App& app);
 
 }  // namespace smelt

@@ -232,6 +232,7 @@ std::string format_json(const Inspection& inspection, const InspectionOptions& o
   }
   if (options.tensors) out["tensors"] = tensors_json(checkpoint);
   out["sound"] = !inspection.fault;
+  if (inspection.fault) out["fault"] = inspection.fault->message;
   out["values_checked"] = inspection.values_checked;
   return out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }

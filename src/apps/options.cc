@@ -28,6 +28,11 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::vector<std::string> lowered(std::vector<std::string> words) {
+  for (std::string& word : words) word = lower(word);
+  return words;
+}
+
 std::vector<DType> weight_types() {
   std::vector<DType> types;
   for (const DTypeInfo& info : all_dtypes()) {
@@ -51,6 +56,24 @@ Result<std::string> read_standard_input() {
   }
 }
 
+// "--kv-type: unknown type 'f61' (did you mean f16?); one of f16, f32"
+CLI::ValidationError unknown_word(const std::string& option, const std::string& kind, const std::string& text,
+                                  const std::vector<std::string>& names) {
+  std::string nearest;
+  for (const std::string& name : names) {
+    if (lower(name) == find_nearest(lower(text), lowered(names))) nearest = fmt::format(" (did you mean {}?)", name);
+  }
+  return CLI::ValidationError(option, fmt::format("unknown {} '{}'{}; one of {}", kind, escape_for_display(text),
+                                                  nearest, fmt::join(names, ", ")));
+}
+
+std::string shown_range(const FloatRange& range) {
+  if (range.max == std::numeric_limits<float>::max())
+    return fmt::format("{}{}", range.min_allowed ? "" : "above ", range.min) + (range.min_allowed ? " and above" : "");
+  return range.min_allowed ? fmt::format("{} … {}", range.min, range.max)
+                           : fmt::format("above {}, at most {}", range.min, range.max);
+}
+
 }  // namespace
 
 CLI::Option* add_int(CLI::App& app, const std::string& flags, int64_t& target, IntRange range,
@@ -60,11 +83,12 @@ CLI::Option* add_int(CLI::App& app, const std::string& flags, int64_t& target, I
     int64_t value = 0;
     const char* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || stop != end)
+    const bool too_large = error == std::errc::result_out_of_range;
+    if ((error != std::errc() && !too_large) || stop != end)
       throw CLI::ValidationError(name, fmt::format("'{}' is not a whole number", escape_for_display(text)));
-    if (value < range.min || value > range.max) {
+    if (too_large || value < range.min || value > range.max) {
       const bool open = range.max == std::numeric_limits<int64_t>::max();
-      throw CLI::ValidationError(name, fmt::format("{} is out of range, allowed {}", value,
+      throw CLI::ValidationError(name, fmt::format("{} is out of range, allowed {}", escape_for_display(text),
                                                    open ? fmt::format("{} and above", range.min)
                                                         : fmt::format("{} … {}", range.min, range.max)));
     }
@@ -73,14 +97,21 @@ CLI::Option* add_int(CLI::App& app, const std::string& flags, int64_t& target, I
   return app.add_option_function<std::string>(flags, parse, description)->type_name("N");
 }
 
-CLI::Option* add_float(CLI::App& app, const std::string& flags, float& target, const std::string& description) {
+CLI::Option* add_float(CLI::App& app, const std::string& flags, float& target, FloatRange range,
+                       const std::string& description) {
   const std::string name = long_name(flags);
-  const auto parse = [&target, name](const std::string& text) {
+  const auto parse = [&target, range, name](const std::string& text) {
     float value = 0;
     const char* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || stop != end || !std::isfinite(value))
+    const bool too_large = error == std::errc::result_out_of_range;
+    if ((error != std::errc() && !too_large) || stop != end || !std::isfinite(value))
       throw CLI::ValidationError(name, fmt::format("'{}' is not a number", escape_for_display(text)));
+    const bool above = range.min_allowed ? value >= range.min : value > range.min;
+    if (too_large || !above || value > range.max) {
+      throw CLI::ValidationError(
+          name, fmt::format("{} is out of range, allowed {}", escape_for_display(text), shown_range(range)));
+    }
     target = value;
   };
   return app.add_option_function<std::string>(flags, parse, description)->type_name("X");
@@ -91,17 +122,24 @@ CLI::Option* add_strings(CLI::App& app, const std::string& flags, std::vector<st
   return app.add_option(flags, target, description)->type_name(type_name)->allow_extra_args(false);
 }
 
+CLI::Option* add_choice(CLI::App& app, const std::string& flags, std::string& target,
+                        const std::vector<std::string>& names, const std::function<bool(const std::string&)>& is_known,
+                        const std::string& description) {
+  const auto parse = [&target, names, is_known, name = long_name(flags)](const std::string& text) {
+    if (!is_known(text)) throw unknown_word(name, "type", text, names);
+    target = text;
+  };
+  return app.add_option_function<std::string>(flags, parse, description)
+      ->type_name(fmt::format("{}", fmt::join(names, "|")));
+}
+
 CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, const std::vector<DType>& types,
                        const std::string& description) {
   std::vector<std::string> names;
   for (const DType type : types.empty() ? weight_types() : types) names.push_back(lower(dtype_name(type)));
   const auto parse = [&target, names, name = long_name(flags)](const std::string& text) {
-    if (std::find(names.begin(), names.end(), lower(text)) == names.end()) {
-      const std::string nearest = find_nearest(lower(text), names);
-      throw CLI::ValidationError(
-          name, fmt::format("unknown type '{}'{}; one of {}", escape_for_display(text),
-                            nearest.empty() ? "" : ", did you mean " + nearest + "?", fmt::join(names, ", ")));
-    }
+    if (std::find(names.begin(), names.end(), lower(text)) == names.end())
+      throw unknown_word(name, "type", text, names);
     target = *find_dtype(text);
   };
   return app.add_option_function<std::string>(flags, parse, description)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -24,12 +25,23 @@ struct IntRange {
   int64_t max = std::numeric_limits<int64_t>::max();
 };
 
+struct FloatRange {
+  float min = std::numeric_limits<float>::lowest();
+  float max = std::numeric_limits<float>::max();
+  bool min_allowed = true;
+};
+
 CLI::Option* add_int(CLI::App& app, const std::string& flags, int64_t& target, IntRange range,
                      const std::string& description);
-CLI::Option* add_float(CLI::App& app, const std::string& flags, float& target, const std::string& description);
+CLI::Option* add_float(CLI::App& app, const std::string& flags, float& target, FloatRange range,
+                       const std::string& description);
 // May be given several times, one value each time.
 CLI::Option* add_strings(CLI::App& app, const std::string& flags, std::vector<std::string>& target,
                          const std::string& type_name, const std::string& description);
+// One of `names`, or another word that `is_known` takes.
+CLI::Option* add_choice(CLI::App& app, const std::string& flags, std::string& target,
+                        const std::vector<std::string>& names, const std::function<bool(const std::string&)>& is_known,
+                        const std::string& description);
 // One of `types`, or of all types that weights can have if empty; upper or lower case.
 CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, const std::vector<DType>& types,
                        const std::string& description);

@@ -8,6 +8,12 @@
 #include "apps/signals.h"
 
 namespace smelt {
+namespace {
+
+constexpr FloatRange kShare = {.min = 0, .max = 1, .min_allowed = false};
+constexpr FloatRange kAboveZero = {.min = 0, .min_allowed = false};
+
+}  // namespace
 
 void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
   GenerateOptions& generate = arguments.generate;
@@ -18,14 +24,18 @@ void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
   add_threads(app, arguments.n_threads);
   add_dtype(app, "--kv-type", arguments.session.kv_type, {DType::f16, DType::f32},
             "type of the KV cache (default f16)");
-  add_float(app, "--temp", sampling.temperature, "temperature (default 0.8); 0: always the most likely token");
+  add_float(app, "--temp", sampling.temperature, {0}, "temperature (default 0.8); 0: always the most likely token");
   add_int(app, "--top-k", arguments.top_k, {0, INT32_MAX}, "draw from the K most likely tokens (default 40); 0: off");
-  add_float(app, "--top-p", sampling.top_p, "draw from the most likely tokens of this share (default 0.95); 1: off");
-  add_float(app, "--min-p", sampling.min_p, "drop tokens less likely than this times the best (default 0.05); 0: off");
-  add_float(app, "--typical", sampling.typical_p, "locally typical sampling, share of probability (default 1: off)");
-  add_float(app, "--repeat-penalty", sampling.repeat_penalty, "divide the scores of recent tokens (default 1: off)");
-  add_float(app, "--presence", sampling.presence_penalty, "subtract from the scores of recent tokens (default 0)");
-  add_float(app, "--frequency", sampling.frequency_penalty,
+  add_float(app, "--top-p", sampling.top_p, kShare,
+            "draw from the most likely tokens of this share (default 0.95); 1: off");
+  add_float(app, "--min-p", sampling.min_p, {0, 1},
+            "drop tokens less likely than this times the best (default 0.05); 0: off");
+  add_float(app, "--typical", sampling.typical_p, kShare,
+            "locally typical sampling, share of probability (default 1: off)");
+  add_float(app, "--repeat-penalty", sampling.repeat_penalty, kAboveZero,
+            "divide the scores of recent tokens (default 1: off)");
+  add_float(app, "--presence", sampling.presence_penalty, {}, "subtract from the scores of recent tokens (default 0)");
+  add_float(app, "--frequency", sampling.frequency_penalty, {},
             "subtract from the scores of recent tokens for each time they came (default 0)");
   arguments.seed_option =
       add_int(app, "--seed", arguments.seed, {0}, "the same seed gives the same text (default: by chance, and told)");

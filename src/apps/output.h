@@ -8,6 +8,10 @@
 
 namespace smelt {
 
+// To be called before any file is opened: a standard stream that the caller closed is replaced by one that fails, lest
+// a model file take its number and messages be written into it.
+void keep_standard_streams();
+
 // Buffered when standard output is not a terminal.
 Status print(std::string_view text);
 // print and flush_output, for text that is to be seen as it comes.

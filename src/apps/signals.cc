@@ -1,10 +1,13 @@
 // The signal handlers of the `smelt` command.
 #include "apps/signals.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 
 #include "base/atomic_file.h"
+#include "base/text.h"
 
 namespace smelt {
 namespace {
@@ -23,6 +26,15 @@ void on_signal(int number) {
   g_interrupt.cancel();
 }
 
+// A mapped file that became shorter while it was read (SIGBUS). There is no way back into the code that was reading.
+void on_lost_file(int) {
+  static constexpr char kMessage[] =
+      "smelt: a file in use became shorter or its disk failed while it was read; nothing was written\n";
+  remove_open_temporaries();
+  (void)!::write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
+  ::_exit(1);
+}
+
 }  // namespace
 
 void install_signal_handlers() {
@@ -35,11 +47,18 @@ void install_signal_handlers() {
     if (!ignored) ::sigaction(number, &action, nullptr);  // nohup and background jobs ignore them on purpose
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then is a write error like a full disk
+  std::signal(SIGBUS, on_lost_file);
 }
 
 const CancelToken& interrupt_token() { return g_interrupt; }
 
 void reset_interrupt() { g_interrupt.reset(); }
+
+Error job_error(Error error, const std::string& output) {
+  if (error.kind != ErrorKind::cancelled) return error;
+  return {ErrorKind::cancelled, "interrupted; " + escape_for_display(output, 4096) + " was not written"};
+}
 
 int interrupted_exit_code() { return 128 + g_signal.load(); }
 

@@ -1,8 +1,12 @@
 // Ctrl-C (and SIGTERM, SIGHUP): the first asks the running job to end, which leaves nothing half written; the second
-// ends the process at once, after removing temporaries. SIGPIPE is ignored; print notices closed pipes.
+// ends the process at once, after removing temporaries. SIGPIPE is ignored; print notices closed pipes. A mapped file
+// that is cut off while it is read ends the process with a message and exit code 1.
 #pragma once
 
+#include <string>
+
 #include "base/progress.h"
+#include "base/result.h"
 
 namespace smelt {
 
@@ -11,6 +15,8 @@ void install_signal_handlers();
 const CancelToken& interrupt_token();
 // For programs that go on after an interruption: the next Ctrl-C is a first one again.
 void reset_interrupt();
+// A job that was to write `output`: its error, where an interruption tells that nothing was written.
+Error job_error(Error error, const std::string& output);
 // 128 + the signal that came last, 130 if none did.
 int interrupted_exit_code();
 

@@ -25,9 +25,12 @@ int64_t find_bad_column(const TensorView& view, int64_t row, std::vector<float>&
 // The first row that has such a value, or kNone: the same for any number of threads.
 int64_t find_bad_row(const TensorView& view, ThreadPool& threads, const JobControl& job) {
   std::atomic<int64_t> bad{kNone};
+  // Allocated here: a worker could not report that there is no memory.
+  std::vector<std::vector<float>> rows(static_cast<size_t>(threads.size()),
+                                       std::vector<float>(static_cast<size_t>(view.columns())));
   const int64_t grain = std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(1, view.columns()));
-  threads.parallel_for(view.rows(), grain, [&](int64_t begin, int64_t end, int) {
-    std::vector<float> scratch(static_cast<size_t>(view.columns()));
+  threads.parallel_for(view.rows(), grain, [&](int64_t begin, int64_t end, int thread) {
+    std::vector<float>& scratch = rows[static_cast<size_t>(thread)];
     for (int64_t row = begin; row < end && row < bad.load() && !job.cancelled(); ++row) {
       if (find_bad_column(view, row, scratch) == kNone) continue;
       int64_t seen = bad.load();

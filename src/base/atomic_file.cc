@@ -69,6 +69,14 @@ Error exists_error(const std::string& path) {
                                  escape_for_display(path, 4096)));
 }
 
+Error create_error(const std::string& path, const std::string& destination, int code) {
+  const std::string folder = folder_of(destination);
+  const std::string why = code == ENOENT && ::access(folder.c_str(), F_OK) != 0
+                              ? fmt::format("the folder '{}' does not exist", escape_for_display(folder, 4096))
+                              : std::strerror(code);
+  return input_error(fmt::format("{}: cannot create: {}", escape_for_display(path, 4096), why));
+}
+
 // The file that `path` leads to through links, and its permissions if it exists.
 struct Destination {
   std::string path;
@@ -133,7 +141,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Overwrite overwri
   if (fd < 0) {
     const int code = errno;
     unregister_temporary(temporary);
-    return input_error(fmt::format("{}: cannot create: {}", escape_for_display(path, 4096), std::strerror(code)));
+    return create_error(path, destination.path, code);
   }
   if (destination.mode) ::fchmod(fd, *destination.mode);
   return AtomicFile(destination.path, temporary, fd, overwrite);

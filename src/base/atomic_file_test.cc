@@ -128,7 +128,7 @@ TEST(AtomicFile, RefusesPlacesWhereNoFileCanBe) {
   const std::pair<std::string, std::string> cases[] = {
       {folder.file("."), "not a regular file"},
       {"/dev/full", "not a regular file"},
-      {folder.file("no/such/folder"), "No such file"},
+      {folder.file("no/such/folder"), "does not exist"},
       {folder.file("dangling"), "link"},
       {"", "not a file name"},
       {std::string("a\0b", 3), "not a file name"},

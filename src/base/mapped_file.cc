@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -32,10 +33,19 @@ Error file_error(const std::string& path, const std::string& what) {
   return input_error(fmt::format("{}: {}", escape_for_display(path, 4096), what));
 }
 
+Error open_error(const std::string& path, int code) {
+  std::array<char, 256> target{};
+  if (code == ENOENT && ::readlink(path.c_str(), target.data(), target.size() - 1) > 0) {
+    return file_error(
+        path, fmt::format("is a link to '{}', which does not exist", escape_for_display(target.data(), target.size())));
+  }
+  return file_error(path, fmt::format("cannot open: {}", std::strerror(code)));
+}
+
 Result<OpenFile> open_regular(const std::string& path) {
   if (path.find('\0') != std::string::npos) return file_error(path, "the path contains a NUL character");
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return file_error(path, fmt::format("cannot open: {}", std::strerror(errno)));
+  if (fd < 0) return open_error(path, errno);
   struct stat info {};
   if (::fstat(fd, &info) != 0) {
     const int code = errno;

@@ -79,7 +79,7 @@ TEST(MappedFile, RefusesWhatIsMissing) {
   const TestFolder folder;
   expect_refused(folder.file("nothing"), "No such file");
   ASSERT_EQ(::symlink("nowhere", folder.file("dangling").c_str()), 0);
-  expect_refused(folder.file("dangling"), "No such file");
+  expect_refused(folder.file("dangling"), "is a link to 'nowhere', which does not exist");
   ASSERT_EQ(::symlink("loop", folder.file("loop").c_str()), 0);
   expect_refused(folder.file("loop"), "symbolic links");
 }

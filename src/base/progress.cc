@@ -2,8 +2,10 @@
 #include "base/progress.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/units.h"
 
 namespace smelt {
@@ -33,6 +35,18 @@ std::string format_bar(uint64_t done, uint64_t total) {
          std::string(static_cast<size_t>(kBarWidth - filled), '.') + "] ";
 }
 
+// Columns of the terminal, 0 if it does not tell.
+size_t terminal_columns(std::FILE* stream) {
+  winsize size{};
+  return ::ioctl(::fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// What fits into one row: a longer line could not be drawn over.
+std::string fit(const std::string& bar, const std::string& line, size_t columns) {
+  if (columns == 0 || bar.size() + line.size() < columns) return bar + line;
+  return line.substr(0, utf8_complete_prefix(line.substr(0, columns - 1)));
+}
+
 }  // namespace
 
 ProgressBar::ProgressBar(std::FILE* stream, milliseconds line_interval)
@@ -55,7 +69,8 @@ void ProgressBar::update(const std::string& label, uint64_t done, uint64_t total
   last_ = now;
   const std::string line = format_line(label, done, total, unit, duration<double>(now - started_).count());
   if (is_terminal_) {
-    std::fputs(("\r\x1b[K" + format_bar(std::min(done, total), total) + line).c_str(), stream_);
+    const std::string row = fit(format_bar(std::min(done, total), total), line, terminal_columns(stream_));
+    std::fputs(("\r\x1b[K" + row).c_str(), stream_);
     drawn_ = true;
   } else {
     std::fputs((line + "\n").c_str(), stream_);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -64,13 +65,14 @@ std::string read_to_end(int terminal) {
   return screen;
 }
 
-TEST(ProgressBar, DrawsOnATerminalAndErasesItself) {
+// What a bar of many updates writes to a terminal of so many columns, or nothing if there are no terminals here.
+std::string written_to_terminal(uint16_t columns) {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  if (terminal < 0) GTEST_SKIP() << "no pseudo-terminals here";
-  ASSERT_EQ(::grantpt(terminal), 0);
-  ASSERT_EQ(::unlockpt(terminal), 0);
+  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) return "";
   std::FILE* stream = std::fopen(::ptsname(terminal), "w");
-  ASSERT_NE(stream, nullptr);
+  if (stream == nullptr) return "";
+  const winsize size{24, columns, 0, 0};
+  EXPECT_EQ(::ioctl(terminal, TIOCSWINSZ, &size), 0);
   {
     ProgressBar bar(stream);
     for (uint64_t i = 0; i <= 1000; ++i) bar.update("quantizing", 500, 1000, "tensors");
@@ -79,6 +81,20 @@ TEST(ProgressBar, DrawsOnATerminalAndErasesItself) {
   std::fclose(stream);
   const std::string screen = read_to_end(terminal);
   ::close(terminal);
+  return screen;
+}
+
+// A row that goes on in the next cannot be drawn over: it would fill the screen.
+TEST(ProgressBar, StaysWithinTheColumnsOfTheTerminal) {
+  const std::string screen = written_to_terminal(50);
+  if (screen.empty()) GTEST_SKIP() << "no pseudo-terminals here";
+  EXPECT_THAT(screen, HasSubstr("\r\x1b[Kquantizing: 500/1000 tensors (50 %)\r"));
+  EXPECT_THAT(written_to_terminal(12), HasSubstr("\r\x1b[Kquantizing:\r"));
+}
+
+TEST(ProgressBar, DrawsOnATerminalAndErasesItself) {
+  const std::string screen = written_to_terminal(0);
+  if (screen.empty()) GTEST_SKIP() << "no pseudo-terminals here";
   EXPECT_THAT(screen, HasSubstr("[############............] quantizing: 500/1000 tensors (50 %)"));
   EXPECT_THAT(screen, Not(HasSubstr("\n")));
   EXPECT_THAT(screen, EndsWith("\r\x1b[K"));

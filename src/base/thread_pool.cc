@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <fstream>
 #include <mutex>
 #include <string>
@@ -79,7 +80,13 @@ struct ThreadPool::Shared {
 
 ThreadPool::ThreadPool(int n_threads)
     : shared_(std::make_unique<Shared>()), n_threads_(n_threads > 0 ? n_threads : default_threads()) {
-  for (int t = 1; t < n_threads_; ++t) shared_->workers.emplace_back([s = shared_.get(), t] { s->run_worker(t); });
+  shared_->workers.reserve(static_cast<size_t>(n_threads_ - 1));
+  try {
+    for (int t = 1; t < n_threads_; ++t) shared_->workers.emplace_back([s = shared_.get(), t] { s->run_worker(t); });
+  } catch (const std::exception&) {
+    // The system grants no more (a limit on processes or memory): those that started do the work.
+    n_threads_ = static_cast<int>(shared_->workers.size()) + 1;
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -9,7 +9,8 @@ namespace smelt {
 
 class ThreadPool {
  public:
-  // n_threads counts the calling thread: n_threads - 1 workers are started. 0 means default_threads().
+  // n_threads counts the calling thread: n_threads - 1 workers are started, or as many as the system grants.
+  // 0 means default_threads().
   explicit ThreadPool(int n_threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

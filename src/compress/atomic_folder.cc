@@ -33,7 +33,7 @@ std::string without_trailing_slashes(std::string path) {
 Status check_replaceable(const std::string& path, Overwrite overwrite) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return {};
-  if (!S_ISDIR(info.st_mode)) return folder_error(path, "exists and is not a folder");
+  if (!S_ISDIR(info.st_mode)) return folder_error(path, "exists and is not a folder; choose another name");
   if (overwrite == Overwrite::refuse)
     return folder_error(path, "exists already; choose another name or use --force to replace it");
   std::error_code code;
@@ -92,8 +92,14 @@ Result<AtomicFolder> AtomicFolder::create(const std::string& given, Overwrite ov
   SMELT_TRY(check_replaceable(path, overwrite));
   static std::atomic<unsigned> counter{0};
   const std::string temporary = fmt::format("{}.{}.{}.tmp", path, ::getpid(), counter++);
-  if (::mkdir(temporary.c_str(), 0777) != 0)
-    return folder_error(path, fmt::format("cannot create: {}", std::strerror(errno)));
+  if (::mkdir(temporary.c_str(), 0777) != 0) {
+    const int code = errno;
+    const std::string parent = fs::path(path).parent_path().string();
+    const bool lost = code == ENOENT && !parent.empty() && ::access(parent.c_str(), F_OK) != 0;
+    return folder_error(
+        path, lost ? fmt::format("cannot create: the folder '{}' does not exist", escape_for_display(parent, 4096))
+                   : fmt::format("cannot create: {}", std::strerror(code)));
+  }
   return AtomicFolder(path, temporary, overwrite);
 }
 

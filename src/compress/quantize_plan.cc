@@ -23,7 +23,7 @@ Result<MixInfo> require_mix(const std::string& name) {
   std::string list;
   for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
   return usage_error(fmt::format("unknown type '{}'{}; one of {}", escape_for_display(name),
-                                 nearest.empty() ? "" : fmt::format(", did you mean {}?", nearest), list));
+                                 nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest), list));
 }
 
 // What stays as it is. Vectors become F32: they are small, and other programs want them so.

@@ -95,7 +95,7 @@ TEST_F(Plan, KeepOutputRefusesTypesThatHoldNoWeights) {
 
 TEST_F(Plan, UnknownTypesAreRefusedWithTheNearest) {
   const std::string message = refusal_of(toy_.model(), options_of("Q4_K_N"), ErrorKind::usage);
-  EXPECT_THAT(message, HasSubstr("unknown type 'Q4_K_N', did you mean Q4_K_"));
+  EXPECT_THAT(message, HasSubstr("unknown type 'Q4_K_N' (did you mean Q4_K_"));
   EXPECT_THAT(message, HasSubstr("F32, F16, BF16, Q8_0"));
 }
 
