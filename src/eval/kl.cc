@@ -93,8 +93,8 @@ Result<KlReport> evaluate_kl(const LoadedModel& model, const LoadedModel& refere
   const int64_t n_ctx_train = std::min(model.model->config().n_ctx_train, reference.model->config().n_ctx_train);
   SMELT_ASSIGN(const WindowSettings settings, make_window_settings(options, n_ctx_train));
   SMELT_ASSIGN(const Windows windows, cut_windows(*model.tokenizer, text, settings));
-  SMELT_ASSIGN(WindowRun reference_run, WindowRun::create(reference, windows, options.n_threads));
-  SMELT_ASSIGN(WindowRun model_run, WindowRun::create(model, windows, options.n_threads));
+  SMELT_ASSIGN(WindowRun reference_run, WindowRun::create(reference, windows, options));
+  SMELT_ASSIGN(WindowRun model_run, WindowRun::create(model, windows, options));
   const TokenLengths lengths(*model.tokenizer);
   KlSums sums;
   PieceRows rows;

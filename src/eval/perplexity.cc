@@ -32,7 +32,7 @@ Result<PerplexityReport> evaluate_perplexity(const LoadedModel& model, std::stri
   const Stopwatch watch;
   SMELT_ASSIGN(const WindowSettings settings, make_window_settings(options, model.model->config().n_ctx_train));
   SMELT_ASSIGN(const Windows windows, cut_windows(*model.tokenizer, text, settings));
-  SMELT_ASSIGN(WindowRun run, WindowRun::create(model, windows, options.n_threads));
+  SMELT_ASSIGN(WindowRun run, WindowRun::create(model, windows, options));
   const TokenLengths lengths(*model.tokenizer);
   PerplexitySums sums;
   const auto score = [&](std::span<const float> logits, TokenId truth) -> Status {

@@ -94,7 +94,7 @@ Result<PerplexityReport> save_reference(const LoadedModel& reference, std::strin
   const Stopwatch watch;
   SMELT_ASSIGN(const WindowSettings settings, make_window_settings(options, reference.model->config().n_ctx_train));
   SMELT_ASSIGN(const Windows windows, cut_windows(*reference.tokenizer, text, settings));
-  SMELT_ASSIGN(WindowRun run, WindowRun::create(reference, windows, options.n_threads));
+  SMELT_ASSIGN(WindowRun run, WindowRun::create(reference, windows, options));
   SMELT_ASSIGN(ReferenceWriter writer,
                ReferenceWriter::create(output.path, output.overwrite, make_header(reference, text, windows)));
   const TokenLengths lengths(*reference.tokenizer);
@@ -118,7 +118,7 @@ Result<KlReport> evaluate_kl_against_file(const LoadedModel& model, const std::s
   const Stopwatch watch;
   SMELT_ASSIGN(FileAndWindows opened, open_for(model, reference_path, text, options));
   const Windows& windows = opened.windows;
-  SMELT_ASSIGN(WindowRun run, WindowRun::create(model, windows, options.n_threads));
+  SMELT_ASSIGN(WindowRun run, WindowRun::create(model, windows, options));
   const TokenLengths lengths(*model.tokenizer);
   KlSums sums;
   const auto compare = [&](std::span<const float> logits, TokenId truth) -> Status {

@@ -17,6 +17,7 @@ namespace smelt {
 namespace {
 
 constexpr int kZstdLevel = 3;
+constexpr int kWindowLog = 21;  // what zstd may keep of the past, and allocates when a frame says so: 2 MiB
 constexpr size_t kUnpackStep = 1 << 16;
 
 void put_leb128(ByteWriter& out, uint32_t value) {
@@ -60,6 +61,7 @@ std::string format_block(const ReferenceBlock& block) {
 Result<std::vector<std::byte>> decompress(std::span<const std::byte> frame, uint64_t limit) {
   const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
   if (context == nullptr) return input_error("not enough memory");
+  ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kWindowLog);
   std::vector<std::byte> out;
   ZSTD_inBuffer in{frame.data(), frame.size(), 0};
   size_t filled = 0;
@@ -150,6 +152,7 @@ Result<std::string> pack_block(const ReferenceBlock& block) {
   const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), &ZSTD_freeCCtx);
   if (context == nullptr) return input_error("not enough memory");
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kZstdLevel);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, kWindowLog);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
   const std::string raw = format_block(block);
   std::string packed(ZSTD_compressBound(raw.size()), '\0');

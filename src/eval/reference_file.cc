@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "formats/byte_reader.h"
 #include "formats/byte_writer.h"
+#include "formats/memory_guard.h"
 
 namespace smelt {
 namespace {
@@ -158,7 +159,8 @@ Status ReferenceReader::read_block() {
   const int64_t n_rows = std::min(header_.rows_per_block, header_.n_rows() - n_read_);
   SMELT_CHECK(n_rows > 0);
   const auto size = load_little_endian<uint32_t>(&bytes_[offset_]);
-  auto block = unpack_block(bytes_.subspan(offset_ + sizeof(size), size), n_rows, header_.n_vocab);
+  auto block = with_memory_guard(
+      name_, [&] { return unpack_block(bytes_.subspan(offset_ + sizeof(size), size), n_rows, header_.n_vocab); });
   if (!block)
     return input_error(fmt::format("{}: block {} at byte {}: {}; {}", name_, n_read_ / header_.rows_per_block + 1,
                                    offset_, block.error().message, kWriteAgain));

@@ -64,9 +64,10 @@ uint64_t hash_ids(const Windows& windows) {
   return hasher.value();
 }
 
-Result<WindowRun> WindowRun::create(const LoadedModel& model, const Windows& windows, int n_threads) {
+Result<WindowRun> WindowRun::create(const LoadedModel& model, const Windows& windows, const EvalOptions& options) {
   SMELT_ASSIGN(Session session, Session::create(model.model, {.n_ctx = windows.settings.n_ctx,
-                                                              .n_threads = n_threads,
+                                                              .n_threads = options.n_threads,
+                                                              .kv_type = options.kv_type,
                                                               .prefill_chunk = kPieceTokens}));
   return WindowRun(std::move(session), windows);
 }

@@ -44,7 +44,7 @@ constexpr int64_t kPieceTokens = 128;
 class WindowRun {
  public:
   // The windows must outlive it.
-  static Result<WindowRun> create(const LoadedModel& model, const Windows& windows, int n_threads);
+  static Result<WindowRun> create(const LoadedModel& model, const Windows& windows, const EvalOptions& options);
 
   // Gives the logits that predict `truth`.
   using Visit = std::function<Status(std::span<const float> logits, TokenId truth)>;
