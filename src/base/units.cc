@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 
 namespace smelt {
@@ -65,6 +66,11 @@ std::string format_duration(double seconds) {
 }
 
 uint64_t peak_rss_bytes() {
+  // getrusage alone would not do on Linux: it keeps the peak of the program that started this one (fork, then exec).
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtoull(line.c_str() + sizeof("VmHWM:") - 1, nullptr, 10) * 1024;
+  }
   struct rusage usage {};
   if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts in KiB
