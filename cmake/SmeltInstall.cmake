@@ -1,5 +1,5 @@
-# The library for programs outside: one archive of all folders below apps/, the public headers, and the files by which
-# find_package(smelt) gives them smelt::smelt. Included after all folders were added.
+# The command with its completions, and the library for programs outside: one archive of all folders below apps/, the public
+# headers, and the files by which find_package(smelt) gives them smelt::smelt. Included after all folders were added.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -23,4 +23,20 @@ install(TARGETS smelt_library EXPORT smeltTargets ARCHIVE DESTINATION ${CMAKE_IN
 install(EXPORT smeltTargets NAMESPACE smelt:: DESTINATION ${config_dir})
 install(FILES ${CMAKE_BINARY_DIR}/smeltConfig.cmake ${CMAKE_BINARY_DIR}/smeltConfigVersion.cmake DESTINATION ${config_dir})
 install(DIRECTORY include/smelt DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS smelt RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+
+# `smelt completions SHELL` prints them; each shell has a folder where it looks, and a file name that it expects.
+set(completion_files)
+function(smelt_completions shell file destination)
+  set(made ${CMAKE_BINARY_DIR}/completions/${file})
+  add_custom_command(OUTPUT ${made} COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completions
+    COMMAND smelt completions ${shell} > ${made} DEPENDS smelt VERBATIM)
+  set(completion_files ${completion_files} ${made} PARENT_SCOPE)
+  install(FILES ${made} DESTINATION ${CMAKE_INSTALL_DATADIR}/${destination})
+endfunction()
+smelt_completions(bash smelt bash-completion/completions)
+smelt_completions(zsh _smelt zsh/site-functions)
+smelt_completions(fish smelt.fish fish/vendor_completions.d)
+add_custom_target(smelt_completion_files ALL DEPENDS ${completion_files})
+
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -32,7 +32,7 @@ struct QuantizedTensor {
 
 struct QuantizeSummary {
   std::vector<QuantizedTensor> tensors{};
-  uint64_t source_bytes = 0;
+  uint64_t source_bytes = 0;       // of the input's tensors
   uint64_t file_bytes = 0;         // of the output
   double bits_per_weight = 0;      // over all tensors of the output
   uint64_t peak_memory_bytes = 0;  // planned: the largest tensor decides, not the model
