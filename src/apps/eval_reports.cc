@@ -24,12 +24,15 @@ ordered_json to_json(const Estimate& estimate) {
   return {{"value", estimate.value}, {"standard_error", estimate.standard_error}};
 }
 
-std::string with_error(const Estimate& estimate, int decimals = 6) {
-  return fmt::format("{:.{}f} ± {:.{}f}", estimate.value, decimals, estimate.standard_error, decimals);
+// Four digits that count: divergences of near models are tiny.
+std::string format_small(double value) { return fmt::format("{:#.4g}", value); }
+
+std::string with_error(const Estimate& estimate) {
+  return format_small(estimate.value) + " ± " + format_small(estimate.standard_error);
 }
 
 std::string percent_with_error(const Estimate& estimate) {
-  return with_error({100 * estimate.value, 100 * estimate.standard_error}, 3) + " %";
+  return fmt::format("{:.3f} ± {:.3f} %", 100 * estimate.value, 100 * estimate.standard_error);
 }
 
 std::string perplexity_line(const char* title, const PerplexityReport& report) {
@@ -65,8 +68,9 @@ std::string format_json(const PerplexityReport& report) { return to_json(report)
 
 std::string format_text(const KlReport& report) {
   std::string out = fmt::format("{:<22}{}\n", "KL divergence", with_error(report.mean_kl) + " nats per token");
-  out += fmt::format("{:<22}{:.6f}, 90 % {:.6f}, 99 % {:.6f}, 99.9 % {:.6f}, most {:.6f}\n", "  median", report.kl_p50,
-                     report.kl_p90, report.kl_p99, report.kl_p999, report.kl_max);
+  out += fmt::format("{:<22}{}, 90 % {}, 99 % {}, 99.9 % {}, most {}\n", "  median", format_small(report.kl_p50),
+                     format_small(report.kl_p90), format_small(report.kl_p99), format_small(report.kl_p999),
+                     format_small(report.kl_max));
   out += fmt::format("{:<22}{}\n", "same first choice", percent_with_error(report.top1_agreement));
   out += fmt::format("{:<22}{}\n", "change of p, RMS", percent_with_error(report.rms_delta_p));
   out += fmt::format("{:<22}1 % {:+.3f}, 5 % {:+.3f}, 50 % {:+.3f}, 95 % {:+.3f}, 99 % {:+.3f} (in %)\n",
