@@ -15,7 +15,7 @@
 namespace smelt {
 
 struct EvaluateOptions {
-  int64_t n_ctx = 512;        // tokens of a window; at most the model's training context
+  int64_t n_ctx = 0;          // tokens of a window, at most the model's training context; 0: 512, or that if it is less
   int64_t max_windows = 0;    // 0: the whole text
   int64_t first_scored = -1;  // position in a window from which tokens are scored; -1: n_ctx / 2
   int n_threads = 0;          // 0: the processors this process may use
@@ -47,11 +47,12 @@ struct Comparison {
   double seconds = 0;
 };
 
-// Errors: a text shorter than one window; a window longer than the model's context. Memory does not grow with the text.
+// Errors: a text shorter than one window; a window longer than the model's context. Beside the text, memory is taken
+// for its token ids (4 bytes each).
 Result<Perplexity> measure_perplexity(const TextModel& model, std::string_view text,
                                       const EvaluateOptions& options = {}, const JobControl& job = {});
 
-// Both models are run side by side on the same windows; their vocabularies must be equal.
+// Both models are run side by side on the same windows; their vocabularies must be equal. 8 bytes a scored token more.
 Result<Comparison> compare_models(const TextModel& model, const TextModel& reference, std::string_view text,
                                   const EvaluateOptions& options = {}, const JobControl& job = {});
 
