@@ -12,6 +12,7 @@
 #include "apps/signals.h"
 #include "base/mapped_file.h"
 #include "eval/evaluate.h"
+#include "eval/reference_file.h"
 #include "formats/content.h"
 
 namespace smelt {
@@ -61,9 +62,10 @@ Status run_perplexity(EvalArguments& arguments) {
 // A reference file is whatever is not one of the forms of a model; its reader says what is wrong with it.
 bool is_model(const std::string& path) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored) || path.ends_with(".bin")) return true;
+  if (std::filesystem::is_directory(path, ignored)) return true;
   const auto file = MappedFile::open(path);
-  if (!file) return false;
+  if (!file || (*file)->text().starts_with(kReferenceMagic)) return false;
+  if (path.ends_with(".bin")) return true;
   const ContentKind kind = recognise_content((*file)->bytes()).kind;
   return kind == ContentKind::gguf || kind == ContentKind::llama2c_ak42 || kind == ContentKind::safetensors;
 }

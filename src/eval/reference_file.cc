@@ -17,7 +17,6 @@
 namespace smelt {
 namespace {
 
-constexpr std::string_view kMagic = "SMELTREF";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kHashOffset = 72;
 constexpr size_t kHeaderBytes = 80;
@@ -27,7 +26,7 @@ constexpr const char* kWriteAgain = "write it again with 'smelt eval save-refere
 
 std::string format_header(const ReferenceHeader& header) {
   ByteWriter out;
-  out.put_text(kMagic);
+  out.put_text(kReferenceMagic);
   for (const int64_t value : {int64_t{kVersion}, header.n_vocab, header.n_ctx, header.first_scored})
     out.put(static_cast<uint32_t>(value));
   out.put(static_cast<uint64_t>(header.n_windows));
@@ -52,15 +51,15 @@ Status check_header(const ReferenceHeader& h, uint64_t file_bytes) {
 }
 
 Result<ReferenceHeader> parse_header(std::span<const std::byte> bytes) {
-  if (bytes.size() < kMagic.size() || as_text(bytes.first(kMagic.size())) != kMagic)
+  if (bytes.size() < kReferenceMagic.size() || as_text(bytes.first(kReferenceMagic.size())) != kReferenceMagic)
     return input_error(
         fmt::format("is neither a model nor a reference file (it does not begin with {}); give a model, "
                     "or a file that 'smelt eval save-reference' wrote",
-                    kMagic));
+                    kReferenceMagic));
   if (bytes.size() < kHeaderBytes)
     return input_error(
         fmt::format("ends inside its header of {} bytes; the file is truncated: {}", kHeaderBytes, kWriteAgain));
-  ByteReader in(bytes.subspan(kMagic.size()));
+  ByteReader in(bytes.subspan(kReferenceMagic.size()));
   const uint32_t version = *in.read<uint32_t>();
   if (version != kVersion)
     return input_error(

@@ -26,12 +26,15 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
 #include "eval/reference_block.h"
 
 namespace smelt {
+
+constexpr std::string_view kReferenceMagic = "SMELTREF";
 
 struct ReferenceHeader {
   int64_t n_vocab = 0, n_ctx = 0, first_scored = 0, n_windows = 0;
