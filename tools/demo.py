@@ -49,7 +49,7 @@ class Smelt:
             raise Failure(f"{path}: no such program; build it with ./dev build")
 
     def __call__(self, *arguments, quiet=False):
-        arguments = [str(a) for a in arguments]
+        arguments = [shown(a) if isinstance(a, pathlib.Path) else str(a) for a in arguments]
         if not quiet:
             say("  smelt " + " ".join(shlex.quote(a) for a in arguments if a not in ("--force", "--quick")))
         # On a terminal the command draws its own progress bar and says itself what is wrong.
