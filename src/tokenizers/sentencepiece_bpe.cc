@@ -13,12 +13,28 @@
 namespace smelt {
 namespace {
 
+constexpr std::string_view kSpace = "\xE2\x96\x81";  // ▁, U+2581
+constexpr size_t kPieceBytes = 1 << 16;
+
+// A token that holds the end of one word and the beginning of the next, or that is taken apart in a way that depends on
+// the whole text.
+bool joins_words(const Token& token) {
+  const std::string_view text = token.text;
+  for (size_t at = text.find(kSpace); at < text.size(); at = text.find(kSpace, at + 1)) {
+    if (at > 0 && !text.substr(0, at).ends_with(kSpace)) return true;
+  }
+  return token.type == TokenType::unused;
+}
+
 class SentencePieceBpe : public TokenizerEngine {
  public:
   explicit SentencePieceBpe(Vocab vocab) : TokenizerEngine(std::move(vocab)) {}
 
  protected:
-  Status build_model() override { return normalizer_.build(vocab_, has_all_bytes()); }
+  Status build_model() override {
+    words_apart_ = std::none_of(vocab_.tokens.begin(), vocab_.tokens.end(), joins_words);
+    return normalizer_.build(vocab_, has_all_bytes());
+  }
   void encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const override;
   std::string spell(const std::string& token_text) const override {
     return vocab_.escape_whitespaces ? unescape_spaces(token_text) : token_text;
@@ -27,20 +43,43 @@ class SentencePieceBpe : public TokenizerEngine {
  private:
   // The two parts of each unused token that was made on the way: it helps others to form, but is no result itself.
   using Parts = std::unordered_map<std::string_view, std::pair<std::string_view, std::string_view>>;
+  void merge_piece(std::string_view piece, PairMerger& merger, std::vector<TokenId>& ids) const;
+  size_t find_cut(std::string_view text, size_t from) const;
   void append_final(std::string_view text, const Parts& parts, std::vector<TokenId>& ids) const;
   void join_unknown(size_t begin, std::vector<TokenId>& ids) const;
 
   SentencePieceNormalizer normalizer_;
+  bool words_apart_ = false;  // no join reaches from one word into the next
 };
 
+// Where a text is cut at the next word from here on, its tokens stay the same, as long as none joins two words.
+size_t SentencePieceBpe::find_cut(std::string_view text, size_t from) const {
+  if (!words_apart_) return text.size();
+  for (size_t at = text.find(kSpace, from); at < text.size(); at = text.find(kSpace, at + 1)) {
+    if (at > 0 && !text.substr(0, at).ends_with(kSpace)) return at;
+  }
+  return text.size();
+}
+
+// Long texts are merged in pieces: the merger takes about 40 bytes a character.
 void SentencePieceBpe::encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const {
   const std::string normalized = normalizer_.normalize(text, at_start);
   const std::string_view view = normalized;
   const size_t n_before = ids.size();
   PairMerger merger;
   for (size_t at = 0; at < view.size();) {
-    const size_t length = std::max<size_t>(utf8_length(view, at), 1);
-    const std::string_view character = view.substr(at, length);
+    const size_t end = find_cut(view, std::min(at + kPieceBytes, view.size()));
+    merge_piece(view.substr(at, end - at), merger, ids);
+    at = end;
+  }
+  join_unknown(n_before, ids);
+}
+
+void SentencePieceBpe::merge_piece(std::string_view piece, PairMerger& merger, std::vector<TokenId>& ids) const {
+  merger.clear();
+  for (size_t at = 0; at < piece.size();) {
+    const size_t length = std::max<size_t>(utf8_length(piece, at), 1);
+    const std::string_view character = piece.substr(at, length);
     merger.add_symbol(character, index_.find(character));
     at += length;
   }
@@ -61,7 +100,6 @@ void SentencePieceBpe::encode_text(std::string_view text, bool at_start, std::ve
       append_final(symbol.text(), parts, ids);
     }
   });
-  join_unknown(n_before, ids);
 }
 
 // Unknown characters in a row are one unknown token.

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <random>
 
 #include "tokenizers/small_vocabs.h"
@@ -58,6 +59,22 @@ TEST(SentencePieceBpeTest, SpacePrefixIsOptional) {
   const auto tokenizer = make(vocab);
   EXPECT_EQ(spell(*tokenizer, "hello"), "h|el|lo");
   EXPECT_EQ(tokenizer->decode(tokenizer->encode(" hello")), " hello");
+}
+
+// Long texts are merged in pieces where no token joins two words; a vocabulary that has one such token is merged whole.
+TEST(SentencePieceBpeTest, LongTextsInPiecesGiveTheSameTokens) {
+  Vocab vocab = small_sentencepiece_vocab();
+  for (Token& token : vocab.tokens) token.type = token.type == TokenType::unused ? TokenType::normal : token.type;
+  Vocab joining = vocab;
+  joining.tokens.push_back({"z▁z", -100, TokenType::normal});
+  const auto in_pieces = make(vocab);
+  const auto whole = make(joining);
+  const char* words[] = {" hello", " world", " ", "  ", "a", "aa", " lo", "\n", "é", "\xE2\x96", "∂ ", " hel", "wor"};
+  std::mt19937 random(5);
+  std::string text;
+  while (text.size() < 400000) text += words[random() % std::size(words)];
+  text += std::string(70000, ' ') + std::string(70000, 'a') + text.substr(0, 70000);
+  EXPECT_EQ(in_pieces->encode(text), whole->encode(text));
 }
 
 TEST(ByteBpeTest, MergesByRankInsideWords) {
