@@ -31,6 +31,7 @@ MODELS = {
                                  attention_bias=True, mlp_bias=True)),
     "mistral": (MistralConfig, dict(num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False,
                                     sliding_window=None, head_dim=16)),
+    "mha_untied": (LlamaConfig, dict(num_attention_heads=4, num_key_value_heads=4, tie_word_embeddings=False)),
 }
 # config.json as transformers before version 5 wrote it.
 OLD_STYLE = {"llama3_rope", "gqa_untied"}
