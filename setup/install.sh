@@ -36,4 +36,4 @@ apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get)
 # The package index may be old or absent on a fresh machine; a failing mirror of another list must not stop the install.
 "${apt[@]}" update -qq >&2 || printf 'setup: apt-get update failed; going on with the index at hand\n' >&2
 "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
-  fail "apt-get could not install ${missing[*]}; its message is above (Debian 12 or Ubuntu 24.04 and later have them all)"
+  fail "apt-get could not install ${missing[*]}; its message is above (Debian 12 and Ubuntu 24.04 have them all)"
