@@ -6,7 +6,7 @@ README's tour of the command runs.
 import functools, os, pathlib, re, shlex, subprocess, sys, tempfile, unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PAGES = sorted(p for pattern in ("*.md", "docs/**/*.md", "models/**/*.md") for p in ROOT.glob(pattern))
+PAGES = sorted(p for pattern in ("*.md", "docs/**/*.md", "models/**/*.md", "tests/**/README.md") for p in ROOT.glob(pattern))
 TOUR_MODEL = ROOT / "models/books-3m/model.safetensors"
 FOLDERS = [p.name for top in (ROOT, ROOT / "src") for p in top.iterdir() if p.is_dir()]
 PATH_START = re.compile(rf"^({'|'.join(map(re.escape, FOLDERS))})/")
