@@ -82,6 +82,7 @@ Status load_prompt_cache(Session& session, const std::string& path) {
   if (path.empty()) return {};
   std::error_code code;
   if (std::filesystem::exists(path, code)) return session.load_cache(path);
+  if (code) return input_error(fmt::format("{}: {}", escape_for_display(path), code.message()));
   const std::string parent = std::filesystem::path(path).parent_path().string();
   const std::string folder = parent.empty() ? "." : parent;
   if (::access(folder.c_str(), W_OK) == 0) return {};

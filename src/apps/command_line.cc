@@ -53,7 +53,7 @@ Error unexpected_word(const CLI::App& app, const std::string& word) {
   const std::string name = is_option ? word.substr(0, word.find('=')) : word;
   const std::string nearest = find_nearest(name, is_option ? option_names(app) : children);
   return usage_error(fmt::format("{} {} '{}'{}", kind == "argument" ? "unexpected" : "unknown", kind,
-                                 escape_for_display(word), nearest.empty() ? "" : "; did you mean " + nearest + "?"));
+                                 escape_for_display(name), nearest.empty() ? "" : "; did you mean " + nearest + "?"));
 }
 
 // Options below `app` that take a value: "--temp", "-n".
@@ -169,10 +169,7 @@ Status guarded_run(CLI::App& app, const Action& action, int argc, char** argv) {
   }
 }
 
-}  // namespace
-
-int run_command_line(int argc, char** argv) {
-  keep_standard_streams();
+int run_program(int argc, char** argv) {
   install_signal_handlers();
   set_log_sink(print_log);
   CLI::App app(kDescription, "smelt");
@@ -182,6 +179,18 @@ int run_command_line(int argc, char** argv) {
   const Action action = add_commands(app, all_commands());
   const Status done = guarded_run(app, action, argc, argv);
   return done ? 0 : report(done.error(), chosen_app(app));
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  keep_standard_streams();
+  try {
+    return run_program(argc, argv);
+  } catch (const std::exception&) {  // not even enough for the options or for a message
+    note("smelt: not enough memory");
+    return 1;
+  }
 }
 
 }  // namespace smelt

@@ -1,6 +1,7 @@
 // Shared options.
 #include "apps/options.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -41,19 +42,33 @@ std::vector<DType> weight_types() {
   return types;
 }
 
-Result<std::string> read_standard_input() {
-  if (is_terminal(stdin)) note("smelt: reading text from the terminal; Ctrl-D ends it");
+// To the end, from a pipe or a terminal.
+Result<std::string> read_stream(int fd, const std::string& name) {
   std::string text;
   std::vector<char> buffer(1 << 16);
   while (true) {
-    const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
     if (n == 0) return text;
     if (n < 0 && interrupt_token().cancelled()) return cancelled_error();
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return input_error(std::string("standard input: read error: ") + std::strerror(errno));
+    if (n < 0) return input_error(name + ": read error: " + std::strerror(errno));
     text.append(buffer.data(), static_cast<size_t>(n));
-    if (text.size() > kMaxTextBytes) return input_error("standard input: longer than 4 GiB");
+    if (text.size() > kMaxTextBytes) return input_error(name + ": longer than 4 GiB");
   }
+}
+
+Result<std::string> read_standard_input() {
+  if (is_terminal(stdin)) note("smelt: reading text from the terminal; Ctrl-D ends it");
+  return read_stream(STDIN_FILENO, "standard input");
+}
+
+// What a shell puts there for <(COMMAND) is a pipe. Pipes by other names are refused, lest the program wait for ever.
+Result<std::string> read_descriptor(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return input_error(fmt::format("{}: cannot open: {}", escape_for_display(path), std::strerror(errno)));
+  auto text = read_stream(fd, escape_for_display(path));
+  ::close(fd);
+  return text;
 }
 
 // "--kv-type: unknown type 'f61' (did you mean f16?); one of f16, f32"
@@ -164,7 +179,8 @@ void add_text_source(CLI::App& app, TextSource& source, const std::string& what)
 }
 
 Result<std::string> read_text_file(const std::string& path) {
-  return path == "-" ? read_standard_input() : read_file(path, kMaxTextBytes);
+  if (path == "-" || path == "/dev/stdin") return read_standard_input();
+  return path.starts_with("/dev/fd/") ? read_descriptor(path) : read_file(path, kMaxTextBytes);
 }
 
 Result<std::string> read_text(const TextSource& source, LastNewline last_newline) {

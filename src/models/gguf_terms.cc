@@ -29,6 +29,15 @@ bool is_kept_attachment(const std::string& name) {
   return false;
 }
 
+// All end tokens, where GGUF's own keys do not hold as many.
+Status keep_end_ids(const Vocab& vocab, Metadata& metadata) {
+  SMELT_ASSIGN(const Vocab again, parse_gguf_vocab(metadata));
+  if (again.eos_all.size() < vocab.eos_all.size()) {
+    metadata.set(kEosIdsKey, MetaValue::of_i32s({vocab.eos_all.begin(), vocab.eos_all.end()}));
+  }
+  return {};
+}
+
 Status add_vocab(const Checkpoint& checkpoint, Metadata& metadata) {
   if (!has_vocab(checkpoint)) {
     log(LogLevel::note, checkpoint.path() + ": has no tokenizer; the result will have none either");
@@ -36,11 +45,7 @@ Status add_vocab(const Checkpoint& checkpoint, Metadata& metadata) {
   }
   SMELT_ASSIGN(const Vocab vocab, load_vocab(checkpoint));
   add_gguf_vocab(vocab, metadata);
-  SMELT_ASSIGN(const Vocab again, parse_gguf_vocab(metadata));
-  if (again.eos_all.size() < vocab.eos_all.size()) {
-    metadata.set(kEosIdsKey, MetaValue::of_i32s({vocab.eos_all.begin(), vocab.eos_all.end()}));
-  }
-  return {};
+  return keep_end_ids(vocab, metadata);
 }
 
 void add_rope(const ModelConfig& config, const RopeConfig& rope, const std::string& prefix, Metadata& metadata) {
@@ -90,6 +95,17 @@ void keep_other_config(const Metadata& metadata, Metadata& out) {
   }
 }
 
+// The list of an earlier GGUF's keys does not know what was added to the folder since: licences, end tokens.
+Status keep_additions(const Checkpoint& checkpoint, const Metadata& now, Metadata& earlier) {
+  for (const auto& [key, value] : now.entries()) {
+    const bool is_license = key.starts_with(kAttachmentPrefix) || key == "general.license";
+    if (is_license && !earlier.contains(key)) earlier.set(key, value);
+  }
+  if (!has_vocab(checkpoint) || !earlier.contains("tokenizer.ggml.model")) return {};
+  SMELT_ASSIGN(const Vocab vocab, load_vocab(checkpoint));
+  return keep_end_ids(vocab, earlier);
+}
+
 Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
   Metadata out;
   const std::string prefix = std::string(family.gguf_architecture) + ".";
@@ -104,7 +120,10 @@ Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& f
   }
   const Attachment* kept = checkpoint.find_attachment(kMetadataFile);
   if (kept == nullptr) return out;
-  return parse_metadata_json(kept->bytes, out).with_context(checkpoint.path() + "/" + kMetadataFile);
+  SMELT_ASSIGN(Metadata earlier,
+               parse_metadata_json(kept->bytes, out).with_context(checkpoint.path() + "/" + kMetadataFile));
+  SMELT_TRY(keep_additions(checkpoint, out, earlier));
+  return earlier;
 }
 
 }  // namespace
