@@ -60,11 +60,11 @@ Status ChatLoop::run() {
   return {};
 }
 
-// Ctrl-C at the prompt drops what was typed; a second one leaves.
+// Ctrl-C at the prompt drops what was typed; on an empty line a second one leaves.
 void ChatLoop::interrupted_at_prompt() {
   reset_interrupt();
   note("");
-  if (!message_.is_open() && asked_to_leave_) {
+  if (!message_.is_open() && !lines_->dropped_text() && asked_to_leave_) {
     done_ = true;
     return;
   }

@@ -4,9 +4,12 @@
 #include <histedit.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <clocale>
+#include <csignal>
 #include <cstring>
+#include <functional>
 
 #include "apps/signals.h"
 #include "apps/terminal.h"
@@ -15,12 +18,26 @@
 namespace smelt {
 namespace {
 
+std::atomic<bool> g_continued{false};
+
+void on_continue(int) { g_continued.store(true); }
+
+// The shell that stopped us (Ctrl-Z) has set the terminal to its own taste.
+void notice_continuing() {
+  struct sigaction action {};
+  action.sa_handler = on_continue;
+  sigemptyset(&action.sa_mask);  // no SA_RESTART: the blocked read returns
+  ::sigaction(SIGCONT, &action, nullptr);
+}
+
 enum class ReadEnd : unsigned char { none, end_of_file, interrupted, failed };
 
-// One byte of standard input. Interruptions other than Ctrl-C (a resized window) are waited out.
-ReadEnd read_byte(char& byte) {
+// One byte of standard input. Interruptions other than Ctrl-C are waited out; `resume` is called after a stop.
+ReadEnd read_byte(
+    char& byte, const std::function<void()>& resume = [] {}) {
   while (true) {
     if (interrupt_token().cancelled()) return ReadEnd::interrupted;
+    if (g_continued.exchange(false)) resume();
     const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
     if (n == 1) return ReadEnd::none;
     if (n == 0) return ReadEnd::end_of_file;
@@ -46,6 +63,7 @@ class PlainReader final : public LineReader {
       line += byte;
     }
   }
+  bool dropped_text() const override { return false; }
   void remember(const std::string&) override {}
 };
 
@@ -67,6 +85,7 @@ class TerminalReader final : public LineReader {
     ::el_set(editor_, EL_GETCFN, &TerminalReader::read_character);
     ::el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     ::el_source(editor_, nullptr);
+    notice_continuing();
   }
   ~TerminalReader() override {
     ::history_end(history_);
@@ -79,6 +98,8 @@ class TerminalReader final : public LineReader {
     int count = 0;
     const char* text = ::el_gets(editor_, &count);
     if (end_ == ReadEnd::interrupted || end_ == ReadEnd::failed) {
+      const LineInfo* line = ::el_line(editor_);
+      dropped_text_ = line->lastchar > line->buffer;
       ::el_reset(editor_);
       return read_error(end_);
     }
@@ -87,6 +108,8 @@ class TerminalReader final : public LineReader {
     if (line.ends_with('\n')) line.pop_back();
     return std::optional<std::string>(line);
   }
+
+  bool dropped_text() const override { return dropped_text_; }
 
   void remember(const std::string& line) override {
     HistEvent event;
@@ -101,12 +124,19 @@ class TerminalReader final : public LineReader {
   }
   static char* show_prompt(EditLine* editor) { return self(editor).prompt_.data(); }
 
+  // libedit does not set a mode that it believes to be set: leave it and enter it again.
+  static void restore_screen(EditLine* editor) {
+    ::el_set(editor, EL_PREP_TERM, 0);
+    ::el_set(editor, EL_PREP_TERM, 1);
+    ::el_set(editor, EL_REFRESH);
+  }
+
   // One character, decoded from UTF-8: 1, or 0 at the end, or -1 after Ctrl-C and errors.
   static int read_character(EditLine* editor, wchar_t* out) {
     std::string bytes;
     while (true) {
       char byte = 0;
-      const ReadEnd end = read_byte(byte);
+      const ReadEnd end = read_byte(byte, [editor] { restore_screen(editor); });
       self(editor).end_ = end;
       if (end != ReadEnd::none) return end == ReadEnd::end_of_file ? 0 : -1;
       bytes += byte;
@@ -121,6 +151,7 @@ class TerminalReader final : public LineReader {
   History* history_ = nullptr;
   std::string prompt_;
   ReadEnd end_ = ReadEnd::none;
+  bool dropped_text_ = false;
 };
 
 }  // namespace

@@ -14,6 +14,8 @@ class LineReader {
   virtual ~LineReader() = default;
   // The next line without its newline, or nothing at the end of input. A cancelled error after Ctrl-C.
   virtual Result<std::optional<std::string>> read_line(const std::string& prompt) = 0;
+  // After such an error: whether there was text on the line, which is gone now.
+  virtual bool dropped_text() const = 0;
   // For the arrow keys.
   virtual void remember(const std::string& line) = 0;
 };

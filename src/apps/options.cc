@@ -47,9 +47,9 @@ Result<std::string> read_stream(int fd, const std::string& name) {
   std::string text;
   std::vector<char> buffer(1 << 16);
   while (true) {
+    if (interrupt_token().cancelled()) return cancelled_error();
     const ssize_t n = ::read(fd, buffer.data(), buffer.size());
     if (n == 0) return text;
-    if (n < 0 && interrupt_token().cancelled()) return cancelled_error();
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return input_error(name + ": read error: " + std::strerror(errno));
     text.append(buffer.data(), static_cast<size_t>(n));

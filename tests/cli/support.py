@@ -101,6 +101,13 @@ class CliTest(unittest.TestCase):
         self.addCleanup(self.end, process)
         return process
 
+    def wait_until_listening(self, process):
+        """Until the program has taken the signal for itself: before, it would just die of it."""
+        def caught():
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            return int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (signal.SIGINT - 1) & 1
+        self.wait_for(caught, "the handler of SIGINT")
+
     @staticmethod
     def end(process):
         if process.poll() is None:
@@ -121,9 +128,9 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\x07")
 
 
 class Terminal:
-    """The command on a pseudo-terminal, as a person sees it. Everything that comes is kept in .raw."""
+    """The command (or another program) on a pseudo-terminal, as a person sees it. Everything that comes is kept in .raw."""
 
-    def __init__(self, test, *words, env=None, columns=100, split_stdout=False):
+    def __init__(self, test, *words, env=None, columns=100, split_stdout=False, program=SMELT):
         self.test = test
         self.raw = ""
         self.seen = 0
@@ -136,7 +143,7 @@ class Terminal:
             if split_stdout:
                 os.dup2(out_write, 1)
             os.chdir(test.folder)
-            os.execve(SMELT, [SMELT, *map(os.fsencode, words)], environment)
+            os.execve(program, [program, *map(os.fsencode, words)], environment)
         if split_stdout:
             os.close(out_write)
         self.resize(columns)

@@ -221,6 +221,7 @@ class Signals(Models):
 
     def test_signals_that_do_no_harm(self):
         process = self.start("quantize", self.big, "o.gguf", "--type", "Q4_0")
+        self.wait_until_listening(process)
         for number in (signal.SIGWINCH, signal.SIGCONT, signal.SIGSTOP, signal.SIGCONT):
             time.sleep(0.05)
             process.send_signal(number)
@@ -246,6 +247,7 @@ class Signals(Models):
         for words in (("run", self.model), ("tokenize", self.model), ("chat", self.model)):
             with self.subTest(words):
                 process = self.start(*words, stdin=subprocess.PIPE)
+                self.wait_until_listening(process)
                 time.sleep(0.3)
                 process.send_signal(signal.SIGINT)
                 err = process.stderr.read().decode()
@@ -257,7 +259,8 @@ class Signals(Models):
         for words in (("eval", "perplexity", self.big, "--text", text), ("eval", "kl", self.big, "--against", self.big,
                                                                            "--text", text)):
             process = self.start(*words, "-c", "128", "-t", "1")
-            time.sleep(0.7)
+            self.wait_until_listening(process)
+            time.sleep(0.5)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
             self.assertEqual((process.returncode, out, err), (130, b"", b"smelt: interrupted\n"))
