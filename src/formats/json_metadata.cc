@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/json_walk.h"
 #include "base/text.h"
 #include "formats/hf_folder.h"
-#include "formats/json_walk.h"
 #include "formats/memory_guard.h"
 
 namespace smelt {

@@ -15,10 +15,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/json_walk.h"
 #include "base/text.h"
 #include "formats/byte_reader.h"
 #include "formats/content.h"
-#include "formats/json_walk.h"
 #include "formats/memory_guard.h"
 
 namespace smelt {

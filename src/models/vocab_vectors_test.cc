@@ -79,6 +79,18 @@ TEST_P(VocabVectors, AllPass) {
   }
 }
 
+TEST_P(VocabVectors, PassAfterTokenizerJson) {
+  const auto json = format_tokenizer_json(tokenizer_->vocab());
+  ASSERT_TRUE(json) << json.error().message;
+  auto vocab = parse_tokenizer_json(*json, "again.json");
+  ASSERT_TRUE(vocab) << vocab.error().message;
+  const auto again = make_tokenizer(std::move(*vocab));
+  ASSERT_TRUE(again) << again.error().message;
+  const auto ids = read_ids(path_ + ".out");
+  const auto texts = read_texts(path_ + ".inp");
+  for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ((*again)->encode(texts[i]), ids[i]) << texts[i];
+}
+
 // A trap for anything quadratic: the test run has a time limit.
 TEST_P(VocabVectors, LongRunsAreNoTrap) {
   for (const std::string unit : {"a", " ", "1", ".", "\n", "中", "\xFF"}) {

@@ -42,7 +42,6 @@ Kind kind_of_category(utf8proc_category_t category) {
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CN:
       return Kind::dropped;
     case UTF8PROC_CATEGORY_PC:
     case UTF8PROC_CATEGORY_PD:

@@ -1,8 +1,6 @@
 // parse_gguf_vocab: the tokenizer.ggml.* keys of a GGUF file, with the defaults that apply where keys are missing.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 
@@ -15,11 +13,6 @@ namespace smelt {
 namespace {
 
 using namespace vocab_keys;
-
-// Texts of control tokens that end an answer although no key says so: GGUF files name one end token, chat models have
-// several.
-constexpr std::array kEndTexts = {"<|eot_id|>", "<|im_end|>", "<|end|>",         "<end_of_turn>", "<|endoftext|>",
-                                  "<|eom_id|>", "<EOT>",      "<|end_of_text|>", "<|return|>",    "<end_of_utterance>"};
 
 Result<TokenizerModel> read_model(const Metadata& metadata) {
   SMELT_ASSIGN(const std::string name, metadata.get_string(kModel));
@@ -179,19 +172,6 @@ Status read_charsmap(const Metadata& metadata, Vocab& vocab) {
   return {};
 }
 
-void collect_end_tokens(Vocab& vocab) {
-  const auto add = [&](TokenId id) {
-    if (std::find(vocab.eos_all.begin(), vocab.eos_all.end(), id) == vocab.eos_all.end()) vocab.eos_all.push_back(id);
-  };
-  if (vocab.eos) add(*vocab.eos);
-  if (vocab.eot) add(*vocab.eot);
-  for (size_t i = 0; i < vocab.tokens.size(); ++i) {
-    const Token& token = vocab.tokens[i];
-    if (token.type != TokenType::control) continue;
-    if (std::find(kEndTexts.begin(), kEndTexts.end(), token.text) != kEndTexts.end()) add(static_cast<TokenId>(i));
-  }
-}
-
 }  // namespace
 
 Result<Vocab> parse_gguf_vocab(const Metadata& metadata) {
@@ -206,7 +186,7 @@ Result<Vocab> parse_gguf_vocab(const Metadata& metadata) {
   SMELT_TRY(read_charsmap(metadata, vocab));
   SMELT_ASSIGN(auto chat_template, metadata.find_string(kChatTemplate));
   vocab.chat_template = std::move(chat_template).value_or("");
-  collect_end_tokens(vocab);
+  add_end_tokens(vocab);
   return vocab;
 }
 

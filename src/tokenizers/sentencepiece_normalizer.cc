@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::string_view kEscapedSpace = "\xE2\x96\x81";  // ▁, U+2581
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";   // U+FFFD
-constexpr size_t kLongestSource = 256;  // bytes; a damaged table must not make each step walk the whole text
+constexpr size_t kLongestSource = 256;        // bytes; a damaged table must not make each step walk the whole text
+constexpr size_t kLongestReplacement = 1024;  // bytes, 30 times that of any real table; no text may grow without bound
 constexpr uint32_t kValueBit = 1U << 31;
 
 uint32_t unit_offset(uint32_t unit) { return (unit >> 10) << ((unit & (1U << 9)) >> 6); }
@@ -50,8 +51,18 @@ Status SentencePieceNormalizer::build_table(std::string_view bytes) {
   }
   for (size_t at = 4; at < 4 + size_t{trie_bytes}; at += 4) units_.push_back(read_u32(bytes, at));
   replacements_ = bytes.substr(4 + size_t{trie_bytes});
-  if (replacements_.empty() || replacements_.back() == '\0') return {};
-  return input_error("the last replacement has no end; the table is damaged");
+  if (!replacements_.empty() && replacements_.back() != '\0') {
+    return input_error("the last replacement has no end; the table is damaged");
+  }
+  for (size_t at = 0; at < replacements_.size();) {
+    const size_t length = replacements_.find('\0', at) - at;
+    if (length > kLongestReplacement) {
+      return input_error(fmt::format("byte {}: a replacement of {} bytes; at most {} are allowed", 4 + trie_bytes + at,
+                                     length, kLongestReplacement));
+    }
+    at += length + 1;
+  }
+  return {};
 }
 
 // The longest text of the table that begins here; consumed is 0 if there is none.

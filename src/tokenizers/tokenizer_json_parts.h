@@ -45,4 +45,7 @@ extern const char* const kGpt2Expression;
 // Tokens that stand around a text: sets add_bos, add_eos and their ids.
 Status read_post_processor(const JsonField& root, Vocab& vocab);
 
+// Whether what was read back from the file written of `wanted` tokenizes as that; the error says what was lost.
+Status check_same(const Vocab& wanted, const Vocab& read);
+
 }  // namespace smelt::tokenizer_json

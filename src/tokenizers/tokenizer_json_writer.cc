@@ -106,7 +106,7 @@ bool has_all_bytes(const Vocab& vocab) {
 
 Result<std::string> bpe_model(const Vocab& vocab) {
   const bool bytes = vocab.model == TokenizerModel::byte_bpe;
-  const Json unknown = !bytes && vocab.unknown ? Json(text_of(vocab, *vocab.unknown)) : Json();
+  const Json unknown = vocab.unknown ? Json(text_of(vocab, *vocab.unknown)) : Json();
   SMELT_ASSIGN(const std::string map, token_map(vocab));
   return fmt::format(
       R"({{"type":"BPE","dropout":null,"unk_token":{},"continuing_subword_prefix":null,"end_of_word_suffix":null,)"
@@ -244,7 +244,13 @@ Result<std::string> format(const Vocab& vocab) {
 }  // namespace
 
 Result<std::string> format_tokenizer_json(const Vocab& vocab) {
-  return format(vocab).with_context("tokenizer.json cannot hold this vocabulary");
+  const auto format_checked = [&]() -> Result<std::string> {
+    SMELT_ASSIGN(std::string text, format(vocab));
+    SMELT_ASSIGN(const Vocab read, parse_tokenizer_json(text, "read back"));
+    SMELT_TRY(tokenizer_json::check_same(vocab, read));
+    return text;
+  };
+  return format_checked().with_context("tokenizer.json cannot hold this vocabulary");
 }
 
 }  // namespace smelt

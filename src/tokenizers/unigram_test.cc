@@ -87,6 +87,17 @@ TEST(UnigramTest, DamagedTokensDoNoHarm) {
   EXPECT_EQ(spell(vocab, "a∂a"), "▁a|<unk>|a");
 }
 
+// A letter that becomes a megabyte would make a text of a page fill all memory.
+TEST(UnigramTest, TablesWithEndlessReplacementsAreRefused) {
+  using namespace std::string_literals;
+  Vocab vocab = small_unigram_vocab();
+  vocab.precompiled_charsmap = "\x04\0\0\0\0\0\0\0"s + "short\0"s + std::string(5000, 'a') + '\0';
+  const auto tokenizer = make_tokenizer(vocab);
+  ASSERT_FALSE(tokenizer);
+  EXPECT_EQ(tokenizer.error().message,
+            "tokenizer: precompiled_charsmap: byte 14: a replacement of 5000 bytes; at most 1024 are allowed");
+}
+
 TEST(UnigramTest, ScoresAtTheEndOfTheRangeDoNoHarm) {
   Vocab vocab = small_unigram_vocab();
   for (Token& token : vocab.tokens) token.score = token.text == "a" ? 3.4e38F : -3.4e38F;

@@ -61,6 +61,10 @@ Result<Vocab> parse_llama2c_tokenizer(std::span<const std::byte> bytes, int64_t 
 Result<Vocab> parse_vocab_merges(std::string_view vocab_json, std::string_view merges_txt,
                                  const std::string& file_name);
 
+// Completes eos_all by eos, eot and the control tokens whose texts are known to end an answer ("<|im_end|>", …). Called
+// by the parsers.
+void add_end_tokens(Vocab& vocab);
+
 // Writers: parse(format(v)) tokenizes as v does.
 void add_gguf_vocab(const Vocab& vocab, Metadata& metadata);
 // An error if the vocabulary cannot be said in that format (a pre-tokenizer not known here, ill-formed UTF-8, …).

@@ -2,10 +2,12 @@
 // implementations give, from the file as it is and from what format_tokenizer_json makes of it.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "tokenizers/tokenizer.h"
 
 namespace smelt {
@@ -73,6 +75,24 @@ INSTANTIATE_TEST_SUITE_P(Files, VocabGolden,
                                          "unigram.model", "wordpiece_uncased.tokenizer.json",
                                          "wordpiece_cased.tokenizer.json"));
 
+TEST(RealVocab, Llama2EncodesAsTheReferenceDoes) {
+  const char* given = std::getenv("SMELT_DATA");
+  const std::string data = given != nullptr ? given : SMELT_SOURCE_DIR "/../shared/data";
+  const std::string path = data + "/tokenizers/llama2/tokenizer.model";
+  std::ifstream file(path, std::ios::binary);
+  if (!file) GTEST_SKIP() << "no " << path << "; set SMELT_DATA to the data folder";
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const auto vocab = parse_sentencepiece_model(std::as_bytes(std::span(bytes)), path);
+  ASSERT_TRUE(vocab) << vocab.error().message;
+  const auto tokenizer = make_tokenizer(*vocab);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  const auto golden = nlohmann::json::parse(read_fixture("llama2.json"));
+  for (size_t i = 0; i < golden["texts"].size(); ++i) {
+    const std::string text = golden["texts"][i];
+    EXPECT_EQ((*tokenizer)->encode(text), golden["ids"][i].get<std::vector<TokenId>>()) << escape_for_display(text);
+  }
+}
+
 class VocabRoundTrip : public testing::TestWithParam<const char*> {};
 
 TEST_P(VocabRoundTrip, FormatsAndReadsBackTheSame) {
@@ -112,6 +132,13 @@ TEST(SentencePieceModel, EveryPrefixIsReadOrRefusedWithItsPlace) {
                 vocab.error().message.starts_with("x.model: field '"))
         << vocab.error().message;
   }
+}
+
+TEST(TokenizerJson, EndTokensAreKnownByTheirTexts) {
+  const auto vocab = parse("byte_bpe_gpt-2.tokenizer.json");
+  ASSERT_TRUE(vocab) << vocab.error().message;
+  ASSERT_EQ(vocab->tokens[1].text, "<|end|>");
+  EXPECT_EQ(vocab->eos_all, std::vector<TokenId>{1});
 }
 
 TEST(TokenizerJson, EveryPrefixIsRefused) {

@@ -33,7 +33,8 @@ class WordPiece : public TokenizerEngine {
 size_t WordPiece::append_longest(std::string_view marked, size_t begin, size_t least_end,
                                  std::vector<TokenId>& ids) const {
   for (size_t end = std::min(marked.size(), begin + index_.longest_bytes()); end > least_end; --end) {
-    const TokenId id = index_.find(marked.substr(begin, end - begin));
+    const bool inside_character = end < marked.size() && (static_cast<uint8_t>(marked[end]) & 0xC0) == 0x80;
+    const TokenId id = inside_character ? -1 : index_.find(marked.substr(begin, end - begin));
     if (id < 0) continue;
     ids.push_back(id);
     return end;

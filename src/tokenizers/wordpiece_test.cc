@@ -76,6 +76,10 @@ TEST(BertWords, DropsControlCharactersAndIllFormedBytes) {
               ElementsAre("abcd"));
 }
 
+TEST(BertWords, KeepsCharactersThatUnicodeHasNotAssigned) {
+  EXPECT_THAT(split_bert_words("a\xCD\xB8 b", true), ElementsAre("a\xCD\xB8", "b"));
+}
+
 TEST(BertWords, LowercasingTakesAccentsAway) {
   EXPECT_THAT(split_bert_words("ÉMIGRÉ e\xCC\x81 Straße İ Ω", true), ElementsAre("emigre", "e", "straße", "i", "ω"));
   std::string marks = "e";

@@ -3,7 +3,9 @@
 packages `tokenizers` and `sentencepiece` give for a list of texts (expected.json), and the words into which each family
 of pre-tokenizers cuts texts (words.json). Needs those two packages.
 
-    make_vocab_fixtures.py OUT_DIR
+    make_vocab_fixtures.py OUT_DIR [LLAMA2_TOKENIZER_MODEL]
+
+With the SentencePiece model of Llama 2, which is not kept here, also writes what it gives for the same texts (llama2.json).
 """
 import io, json, pathlib, random, sys
 
@@ -150,6 +152,13 @@ def words(families):
     return json.dumps({"texts": texts, "words": cut}, ensure_ascii=True, separators=(",", ":"))
 
 
+def real_model(path):
+    processor = sentencepiece.SentencePieceProcessor(model_file=path)
+    texts = [text for text in CASES + hostile_texts() if "\0" not in text]  # this package cuts texts there
+    ids = {text: processor.encode(text) for text in texts}
+    return json.dumps({"texts": list(ids), "ids": list(ids.values())}, ensure_ascii=True, separators=(",", ":"))
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -169,6 +178,8 @@ def main():
         first, last = ([1], []) if name == "bpe" else ([], [2])
         expected[name + ".model"] = [first + processor.encode(text) + last for text in CASES]
     (out / "words.json").write_text(words([f for f in FAMILIES if f not in ("mpt", "refact")]), encoding="utf-8")
+    if len(sys.argv) > 2:
+        (out / "llama2.json").write_text(real_model(sys.argv[2]), encoding="utf-8")
     (out / "expected.json").write_text(json.dumps({"texts": CASES, "ids": expected}, ensure_ascii=True), encoding="utf-8")
 
 

@@ -1,5 +1,5 @@
-// JSON as a stream of events, for the headers and configuration files of this folder: no tree is built and nothing
-// recurses, so that depth and size of a hostile file cost nothing. Wraps nlohmann::json's event parser. Internal here.
+// JSON as a stream of events, for the headers, configuration and tokenizers that formats/ and tokenizers/ read: no tree
+// is built and nothing recurses, so that depth and size of a hostile file cost nothing. Wraps nlohmann::json's parser.
 #pragma once
 
 #include <cstdint>

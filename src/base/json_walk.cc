@@ -1,6 +1,6 @@
 // walk_json: nlohmann's event parser behind JsonVisitor, with positions, a depth limit and a check for duplicate keys.
-// The only file of this folder that sees the parser's types.
-#include "formats/json_walk.h"
+// The JSON of every model is read here.
+#include "base/json_walk.h"
 
 #include <fmt/format.h>
 
