@@ -42,6 +42,21 @@ const char* meta_type_name(MetaType type) {
   return index < kNames.size() ? kNames[index] : "unknown";
 }
 
+MetaArray::MetaArray(const MetaArray& other)
+    : element(other.element),
+      values(std::visit(
+          [](const auto& list) {
+            auto copy = list;
+            return Values(std::move(copy));
+          },
+          other.values)) {}
+
+MetaArray& MetaArray::operator=(MetaArray other) noexcept {
+  element = other.element;
+  values = std::move(other.values);
+  return *this;
+}
+
 size_t MetaArray::size() const {
   return std::visit([](const auto& list) { return list.size(); }, values);
 }

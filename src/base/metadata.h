@@ -23,9 +23,22 @@ const char* meta_type_name(MetaType type);
 // Arrays are homogeneous; integers widen to int64_t/uint64_t, floats to double, bool to uint64_t 0/1. Arrays of arrays
 // are not kept (a reader notes and skips or refuses them).
 struct MetaArray {
-  MetaType element = MetaType::i32;
-  std::variant<std::vector<int64_t>, std::vector<uint64_t>, std::vector<double>, std::vector<std::string>> values;
+  using Values =
+      std::variant<std::vector<int64_t>, std::vector<uint64_t>, std::vector<double>, std::vector<std::string>>;
+
+  MetaArray() = default;
+  MetaArray(MetaType element_type, Values list) : element(element_type), values(std::move(list)) {}
+  // libstdc++ (up to 13) destroys what was never made when the copy of a variant's vector runs out of memory; so the
+  // vector is copied first and then moved in.
+  MetaArray(const MetaArray& other);
+  MetaArray(MetaArray&&) noexcept = default;
+  MetaArray& operator=(MetaArray other) noexcept;
+  ~MetaArray() = default;
+
   size_t size() const;
+
+  MetaType element = MetaType::i32;
+  Values values;
 };
 
 // Where a value stands in its file, for messages: a byte offset in a binary file, line and column in a text (columns

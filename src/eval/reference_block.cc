@@ -86,7 +86,8 @@ Status parse_heads(ByteReader& in, int64_t n_rows, int64_t n_vocab, ReferenceBlo
     const auto top = in.read<uint32_t>();
     const auto true_log_p = in.read<float>();
     const auto tail = in.read<float>();
-    if (!tail) return input_error(fmt::format("damaged: it has {} of {} rows", i, n_rows));
+    if (!n_kept || !top || !true_log_p || !tail)
+      return input_error(fmt::format("damaged: it has {} of {} rows", i, n_rows));
     if (*n_kept < 1 || *n_kept > n_vocab)
       return input_error(fmt::format("damaged: row {} keeps {} of {} tokens", i, *n_kept, n_vocab));
     if (*top >= n_vocab)
@@ -118,7 +119,7 @@ Status parse_codes(ByteReader& in, ReferenceBlock& block) {
   const size_t n = block.ids.size();
   const auto low = in.take(n);
   const auto high = in.take(n);
-  if (!high || in.remaining() != 0)
+  if (!low || !high || in.remaining() != 0)
     return input_error(fmt::format("damaged: {} kept tokens need {} bytes of codes, it has {}", n, 2 * n,
                                    (low ? n : 0) + in.remaining()));
   block.codes.resize(n);

@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "base/test_folder.h"
+#include "base/test_speed.h"
 #include "formats/zoo_support.h"
 
 namespace smelt::zoo {
@@ -215,18 +216,6 @@ TEST_F(GgufSplit, split_count_65535) {
   expect_refused([&] { return error_of(Checkpoint::open(folder_.file(name(0, 65535)))); }, folder_.file(name(0, 65535)),
                  4096, {"part 2 of 65535", "No such file"});
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr double kSlower = 20;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr double kSlower = 20;
-#else
-constexpr double kSlower = 1;
-#endif
-#else
-constexpr double kSlower = 1;
-#endif
 
 TEST(GgufSpeed, VocabularyOf128kTokensInUnder100Milliseconds) {
   Metadata metadata;
