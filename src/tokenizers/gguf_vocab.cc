@@ -19,21 +19,21 @@ Result<TokenizerModel> read_model(const Metadata& metadata) {
   for (const ModelName& known : kModelNames) {
     if (name == known.name) return known.model;
   }
-  return input_error(fmt::format("key '{}' is '{}'; tokenizers supported are llama, gpt2, bert and t5", kModel,
-                                 escape_for_display(name)));
+  return input_error(fmt::format("{} is '{}'; tokenizers supported are llama, gpt2, bert and t5",
+                                 metadata.title(kModel), escape_for_display(name)));
 }
 
-Error wrong_count(const char* key, size_t n_values, size_t n_tokens) {
-  return input_error(
-      fmt::format("key '{}' has {} values, but '{}' has {}; the file is damaged", key, n_values, kTokens, n_tokens));
+Error wrong_count(const Metadata& metadata, const char* key, size_t n_values, size_t n_tokens) {
+  return input_error(fmt::format("{} has {} values, but '{}' has {}; the file is damaged", metadata.title(key),
+                                 n_values, kTokens, n_tokens));
 }
 
 Status read_tokens(const Metadata& metadata, Vocab& vocab) {
   SMELT_ASSIGN(const std::vector<std::string>* texts, metadata.find_strings(kTokens));
   if (texts == nullptr || texts->empty()) {
-    return input_error(fmt::format("key '{}' is missing or empty; the file has no vocabulary", kTokens));
+    return input_error(fmt::format("{} is missing or empty; the file has no vocabulary", metadata.title(kTokens)));
   }
-  if (texts->size() > size_t{INT32_MAX}) return input_error(fmt::format("key '{}' has too many values", kTokens));
+  if (texts->size() > size_t{INT32_MAX}) return input_error(metadata.title(kTokens) + " has too many values");
   vocab.tokens.reserve(texts->size());
   for (const std::string& text : *texts) vocab.tokens.push_back({text, 0, TokenType::normal});
   return {};
@@ -46,11 +46,11 @@ Status read_scores(const Metadata& metadata, Vocab& vocab) {
     if (!needed) return {};
     return input_error(fmt::format("key '{}' is missing; without it this tokenizer cannot choose its tokens", kScores));
   }
-  if (scores->size() != vocab.tokens.size()) return wrong_count(kScores, scores->size(), vocab.tokens.size());
+  if (scores->size() != vocab.tokens.size()) return wrong_count(metadata, kScores, scores->size(), vocab.tokens.size());
   for (size_t i = 0; i < scores->size(); ++i) {
     const auto score = static_cast<float>((*scores)[i]);
     if (!std::isfinite(score)) {
-      return input_error(fmt::format("key '{}': value {} is not a finite number", kScores, i));
+      return input_error(fmt::format("{}: value {} is not a finite number", metadata.title(kScores), i));
     }
     vocab.tokens[i].score = score;
   }
@@ -71,16 +71,16 @@ Status read_types(const Metadata& metadata, Vocab& vocab) {
     guess_types(vocab);
     return {};
   }
-  if (types->size() != vocab.tokens.size()) return wrong_count(kTypes, types->size(), vocab.tokens.size());
+  if (types->size() != vocab.tokens.size()) return wrong_count(metadata, kTypes, types->size(), vocab.tokens.size());
   for (size_t i = 0; i < types->size(); ++i) {
     const int64_t type = (*types)[i];
     if (type < 0 || type > 6) {
-      return input_error(fmt::format("key '{}': value {} is {}, allowed 0 … 6", kTypes, i, type));
+      return input_error(fmt::format("{}: value {} is {}, allowed 0 … 6", metadata.title(kTypes), i, type));
     }
     vocab.tokens[i].type = type == 0 ? TokenType::normal : static_cast<TokenType>(type);
     if (vocab.tokens[i].type == TokenType::byte && !byte_of_token(vocab.tokens[i].text)) {
-      return input_error(fmt::format("key '{}': token {} is of type byte, but its text '{}' is not of the form <0x0A>",
-                                     kTypes, i, escape_for_display(vocab.tokens[i].text)));
+      return input_error(fmt::format("{}: token {} is of type byte, but its text '{}' is not of the form <0x0A>",
+                                     metadata.title(kTypes), i, escape_for_display(vocab.tokens[i].text)));
     }
   }
   return {};
@@ -97,8 +97,8 @@ Status read_merges(const Metadata& metadata, Vocab& vocab) {
     const std::string& merge = (*merges)[i];
     const size_t space = merge.find(' ', 1);
     if (space == std::string::npos || space + 1 == merge.size()) {
-      return input_error(fmt::format("key '{}': value {} is '{}', must be two tokens with a space between", kMerges, i,
-                                     escape_for_display(merge)));
+      return input_error(fmt::format("{}: value {} is '{}', must be two tokens with a space between",
+                                     metadata.title(kMerges), i, escape_for_display(merge)));
     }
     vocab.merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
   }
@@ -120,7 +120,8 @@ Status read_id(const Metadata& metadata, const char* key, const Vocab& vocab, st
     field.reset();
     return {};
   }
-  if (id >= n_tokens) return input_error(fmt::format("key '{}' is {}, allowed 0 … {}", key, id, n_tokens - 1));
+  if (id >= n_tokens)
+    return input_error(fmt::format("{} is {}, allowed 0 … {}", metadata.title(key), id, n_tokens - 1));
   field = static_cast<TokenId>(id);
   return {};
 }
@@ -165,7 +166,7 @@ Status read_charsmap(const Metadata& metadata, Vocab& vocab) {
   if (!bytes) return {};
   for (const int64_t byte : *bytes) {
     if (byte < -128 || byte > 255) {
-      return input_error(fmt::format("key '{}' holds {}, must be an array of bytes", kCharsmap, byte));
+      return input_error(fmt::format("{} holds {}, must be an array of bytes", metadata.title(kCharsmap), byte));
     }
     vocab.precompiled_charsmap += static_cast<char>(static_cast<unsigned char>(byte));
   }
