@@ -21,14 +21,6 @@ std::string find_license(const Checkpoint& checkpoint) {
   return begin == std::string::npos || stop <= begin ? "" : card->bytes.substr(begin, stop - begin);
 }
 
-// Licences and what else a later folder could not be made without.
-bool is_kept_attachment(const std::string& name) {
-  for (const char* prefix : {"LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING", "generation_config.json"}) {
-    if (name.starts_with(prefix)) return true;
-  }
-  return false;
-}
-
 // All end tokens, where GGUF's own keys do not hold as many.
 Status keep_end_ids(const Vocab& vocab, Metadata& metadata) {
   SMELT_ASSIGN(const Vocab again, parse_gguf_vocab(metadata));
@@ -127,6 +119,14 @@ Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& f
 }
 
 }  // namespace
+
+// Licences and what else a later folder could not be made without.
+bool is_kept_attachment(std::string_view name) {
+  for (const char* prefix : {"LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING"}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return name == "generation_config.json";
+}
 
 Result<Metadata> gguf_metadata(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
   if (checkpoint.dialect() == Dialect::hugging_face) return translate_hf(checkpoint, family, config);

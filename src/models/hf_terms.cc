@@ -217,7 +217,8 @@ Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family
   const std::string prefix = kAttachmentPrefix;
   for (const auto& [key, value] : original.entries()) {
     if (!key.starts_with(prefix) || value.type != MetaType::string) continue;
-    files.attachments.push_back({key.substr(prefix.size()), std::get<std::string>(value.value)});
+    const std::string name = key.substr(prefix.size());
+    if (is_kept_attachment(name)) files.attachments.push_back({name, std::get<std::string>(value.value)});
   }
   SMELT_ASSIGN(const Checkpoint again, read_back(files, checkpoint.path()));
   SMELT_ASSIGN(const ModelConfig config_again, family.parse_config(again));

@@ -227,6 +227,12 @@ Status check_texts(const Vocab& vocab) {
     return input_error(
         fmt::format("token {}, '{}', is no valid UTF-8, as JSON must be", i, escape_for_display(vocab.tokens[i].text)));
   }
+  for (size_t i = 0; i < vocab.merges.size(); ++i) {  // some may be of no tokens
+    const auto& [left, right] = vocab.merges[i];
+    if (is_valid_utf8(left) && is_valid_utf8(right)) continue;
+    return input_error(fmt::format("merge {}, '{}' and '{}', is no valid UTF-8, as JSON must be", i,
+                                   escape_for_display(left), escape_for_display(right)));
+  }
   return {};
 }
 
