@@ -10,12 +10,12 @@
 namespace smelt {
 namespace {
 
-constexpr int64_t kValues = 16 * 1024;
+constexpr int64_t kValues = 16384;
 
 void encode(benchmark::State& state, const DTypeInfo& info) {
   const std::vector<float> values = random_values("bell", kValues, 1);
   std::vector<std::byte> bytes(*row_bytes(info.dtype, kValues));
-  for (auto _ : state) info.encode(values.data(), bytes.data(), kValues, nullptr);
+  for ([[maybe_unused]] auto _ : state) info.encode(values.data(), bytes.data(), kValues, nullptr);
   state.SetBytesProcessed(state.iterations() * kValues * 4);
 }
 
@@ -23,7 +23,7 @@ void decode(benchmark::State& state, const DTypeInfo& info) {
   std::vector<float> values = random_values("bell", kValues, 1);
   std::vector<std::byte> bytes(*row_bytes(info.dtype, kValues));
   info.encode(values.data(), bytes.data(), kValues, nullptr);
-  for (auto _ : state) info.decode(bytes.data(), values.data(), kValues);
+  for ([[maybe_unused]] auto _ : state) info.decode(bytes.data(), values.data(), kValues);
   state.SetBytesProcessed(state.iterations() * kValues * 4);
 }
 

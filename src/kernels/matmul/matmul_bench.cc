@@ -35,7 +35,7 @@ void multiply(benchmark::State& state, const Case& c) {
                            .m = c.n_tokens,
                            .w = {.dtype = c.dtype, .shape = {kOutputs, kInputs}, .bytes = weights},
                            .out = out.data()};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     matmul_into(args, scratch.data(), threads, c.isa);
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
