@@ -129,7 +129,7 @@ bool ChatWriter::is_mark(TokenId id) const {
 // which do and are spelled out.
 void ChatWriter::flush() {
   if (text_.empty()) return;
-  for (const TokenId id : tokenizer_.encode(text_)) {
+  for (const TokenId id : tokenizer_.encode(text_, {.goes_on = !ids_.empty()})) {
     if (!is_mark(id)) {
       ids_.push_back(id);
     } else if (id != tokenizer_.vocab().unknown) {  // which spells nothing
@@ -147,7 +147,7 @@ void ChatWriter::append_spelled(std::string_view spelled) {
     if (byte >= 0) {
       ids_.push_back(byte);
     } else {
-      for (const TokenId id : tokenizer_.encode(spelled.substr(0, length))) {
+      for (const TokenId id : tokenizer_.encode(spelled.substr(0, length), {.goes_on = true})) {
         if (!is_mark(id)) ids_.push_back(id);
       }
     }

@@ -78,14 +78,14 @@ Status TokenizerEngine::build() {
 std::vector<TokenId> TokenizerEngine::encode(std::string_view text, EncodeOptions options) const {
   std::vector<TokenId> ids;
   if (options.add_special && vocab_.add_bos && vocab_.bos) ids.push_back(*vocab_.bos);
-  bool at_start = true;
+  bool at_start = !options.goes_on || !vocab_.space_prefix_once;
   for (const TextFragment& fragment : (options.parse_special ? special_ : user_defined_).split(text)) {
     if (fragment.id >= 0) {
       ids.push_back(fragment.id);
     } else {
       encode_text(fragment.text, at_start, ids);
     }
-    at_start = fragment.id >= 0;
+    at_start = fragment.id >= 0 && !vocab_.space_prefix_once;
   }
   const auto& end = vocab_.model == TokenizerModel::wordpiece && vocab_.separator ? vocab_.separator : vocab_.eos;
   if (options.add_special && vocab_.add_eos && end) ids.push_back(*end);

@@ -28,7 +28,8 @@ class TokenizerEngine : public Tokenizer {
   explicit TokenizerEngine(Vocab vocab) : Tokenizer(std::move(vocab)) {}
   // The model's own tables.
   virtual Status build_model() = 0;
-  // Appends the ids of a text without special tokens. at_start: it begins the whole text or follows a special token.
+  // Appends the ids of a text without special tokens. at_start: it begins the whole text or, unless the vocabulary's
+  // space_prefix_once, follows a special token.
   virtual void encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const = 0;
   // The bytes of a normal or unused token.
   virtual std::string spell(const std::string& token_text) const = 0;

@@ -155,6 +155,7 @@ Status read_flags(const Metadata& metadata, Vocab& vocab) {
   SMELT_TRY(read_flag(metadata, kIgnoreMerges, vocab.ignore_merges));
   SMELT_TRY(read_flag(metadata, kLowercase, vocab.lowercase));
   SMELT_TRY(read_flag(metadata, kSingleSpacePrefix, vocab.single_space_prefix));
+  SMELT_TRY(read_flag(metadata, kSpacePrefixOnce, vocab.space_prefix_once));
   SMELT_TRY(read_flag(metadata, kNfc, vocab.nfc));
   vocab.add_bos = vocab.add_bos && vocab.bos;
   vocab.add_eos = vocab.add_eos && vocab.eos;

@@ -57,6 +57,7 @@ void add_flags(const Vocab& vocab, Metadata& metadata) {
     metadata.set(kAddSpacePrefix, MetaValue::of_bool(vocab.add_space_prefix));
     metadata.set(kRemoveExtraWhitespaces, MetaValue::of_bool(vocab.remove_extra_whitespaces));
     if (vocab.single_space_prefix) metadata.set(kSingleSpacePrefix, MetaValue::of_bool(true));
+    if (vocab.space_prefix_once) metadata.set(kSpacePrefixOnce, MetaValue::of_bool(true));
     if (!vocab.escape_whitespaces) metadata.set(kEscapeWhitespaces, MetaValue::of_bool(false));
   }
   if (vocab.ignore_merges != family_ignores_merges(vocab.pre_tokenizer)) {

@@ -108,8 +108,6 @@ std::string SentencePieceNormalizer::normalize(std::string_view text, bool at_st
   const bool begins_with_space = text.starts_with(' ') || text.starts_with(kEscapedSpace);
   const bool has_prefix = at_start && add_space_prefix_ && !(single_prefix_ && begins_with_space);
   if (has_prefix) append(" ", out);
-  const size_t prefix_bytes = out.size();
-  size_t content_end = out.size();  // behind the last character that is no space
   bool after_space = true;
   while (!text.empty()) {
     const Step step = next(text);
@@ -117,15 +115,14 @@ std::string SentencePieceNormalizer::normalize(std::string_view text, bool at_st
     for (const char c : step.text) {
       if (c != ' ') {
         out += c;
-        content_end = out.size();
       } else if (!remove_extra_ || !after_space) {
         append(" ", out);
       }
       after_space = c == ' ';
     }
   }
-  if (!remove_extra_) return out;
-  out.resize(content_end > prefix_bytes ? content_end : 0);
+  const std::string_view space = escape_ ? kEscapedSpace : " ";
+  while (remove_extra_ && out.ends_with(space)) out.resize(out.size() - space.size());
   return out;
 }
 

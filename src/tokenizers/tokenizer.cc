@@ -54,7 +54,7 @@ bool Tokenizer::adds_space_prefix() const {
 std::string Tokenizer::next_bytes(TokenId id, bool show_special, bool& after_prefix) const {
   std::string bytes = token_bytes(id, show_special);
   if (id >= 0 && id < n_vocab() && vocab_.tokens[static_cast<size_t>(id)].type == TokenType::user_defined) {
-    after_prefix = adds_space_prefix();  // encode puts one after such a token too
+    after_prefix = adds_space_prefix() && !vocab_.space_prefix_once;  // encode puts one after such a token too
     return bytes;
   }
   if (bytes.empty()) return bytes;

@@ -16,6 +16,7 @@ struct EncodeOptions {
   bool add_special = false;    // BOS/EOS/CLS/SEP as the vocabulary asks
   bool parse_special = false;  // text that spells a control token becomes that token; false: it is plain text.
                                // user_defined tokens are always recognised.
+  bool goes_on = false;        // other tokens stand in front of this text
 };
 
 class Tokenizer {

@@ -43,7 +43,8 @@ Status check_flags(const Vocab& wanted, const Vocab& read) {
       {"the token in front of texts", wanted.add_bos != read.add_bos || (wanted.add_bos && wanted.bos != read.bos)},
       {"the token behind texts", wanted.add_eos != read.add_eos || (wanted.add_eos && wanted.eos != read.eos)},
       {"the space in front", sentencepiece && (wanted.add_space_prefix != read.add_space_prefix ||
-                                               wanted.single_space_prefix != read.single_space_prefix)},
+                                               wanted.single_space_prefix != read.single_space_prefix ||
+                                               wanted.space_prefix_once != read.space_prefix_once)},
       {"the removal of spaces", sentencepiece && wanted.remove_extra_whitespaces != read.remove_extra_whitespaces},
       {"the table of replacements", sentencepiece && wanted.precompiled_charsmap != read.precompiled_charsmap},
       {"lower case", wanted.model == TokenizerModel::wordpiece && wanted.lowercase != read.lowercase},

@@ -20,6 +20,7 @@ constexpr std::string_view kEnds = R"(\A +| +\z)";   // as written by tokenizer_
 struct Spacing {
   bool prefix = false;         // put one in front
   bool single_prefix = false;  // … unless there is one
+  bool prefix_once = false;    // … and only in front of the whole text
   bool escape = false;         // " " → "▁"
   bool strip_right = false;
   bool collapse = false;      // runs become one
@@ -98,6 +99,7 @@ Status read_metaspace(const JsonField& step, Spacing& spacing) {
   SMELT_ASSIGN(spacing.split_spaces, step.get_bool("split", true));
   spacing.escape = true;
   if (scheme != "never") spacing.prefix = spacing.single_prefix = true;
+  spacing.prefix_once = scheme == "first";
   return {};
 }
 
@@ -152,6 +154,7 @@ Status read_spacing(const JsonField& root, Vocab& vocab) {
     return root.error("extra spaces are removed without one put in front, which is not supported");
   }
   vocab.add_space_prefix = spacing.prefix;
+  vocab.space_prefix_once = spacing.prefix_once && !vocab.remove_extra_whitespaces;
   vocab.single_space_prefix = spacing.single_prefix && !vocab.remove_extra_whitespaces;
   return spacing.split_spaces ? check_cuts(root, vocab) : Status();
 }

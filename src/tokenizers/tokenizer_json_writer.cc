@@ -184,10 +184,8 @@ Result<Json> pre_tokenizer(const Vocab& vocab) {
   if (vocab.model == TokenizerModel::byte_bpe) return family_steps(vocab);
   if (vocab.model == TokenizerModel::wordpiece) return Json{{"type", "BertPreTokenizer"}};
   if (!vocab.single_space_prefix) return Json();
-  return Json{{"type", "Metaspace"},
-              {"replacement", kSpace},
-              {"prepend_scheme", vocab.add_space_prefix ? "always" : "never"},
-              {"split", false}};
+  const char* scheme = !vocab.add_space_prefix ? "never" : vocab.space_prefix_once ? "first" : "always";
+  return Json{{"type", "Metaspace"}, {"replacement", kSpace}, {"prepend_scheme", scheme}, {"split", false}};
 }
 
 Json post_processor(const Vocab& vocab) {

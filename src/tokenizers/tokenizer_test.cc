@@ -77,6 +77,19 @@ TEST(SentencePieceBpeTest, LongTextsInPiecesGiveTheSameTokens) {
   EXPECT_EQ(in_pieces->encode(text), whole->encode(text));
 }
 
+TEST(SentencePieceBpeTest, SpacePrefixMayStandInFrontOfTheWholeTextOnly) {
+  Vocab vocab = small_sentencepiece_vocab();
+  const EncodeOptions parse = {.parse_special = true};
+  EXPECT_EQ(spell(*make(vocab), "hello<tool>hello</s>hello", parse), "▁hello|<tool>|▁hello|</s>|▁hello");
+  vocab.space_prefix_once = true;
+  const auto tokenizer = make(vocab);
+  EXPECT_EQ(spell(*tokenizer, "hello<tool>hello</s>hello", parse), "▁hello|<tool>|h|el|lo|</s>|h|el|lo");
+  EXPECT_EQ(spell(*tokenizer, "hello", {.goes_on = true}), "h|el|lo");
+  for (const std::string text : {"hello<tool>hello", "<tool> hello", " <tool>  a"}) {
+    EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
+  }
+}
+
 TEST(ByteBpeTest, MergesByRankInsideWords) {
   const auto tokenizer = make(small_byte_vocab());
   EXPECT_EQ(spell(*tokenizer, "hello world"), "hello|Ġworld");

@@ -87,6 +87,13 @@ TEST(UnigramTest, DamagedTokensDoNoHarm) {
   EXPECT_EQ(spell(vocab, "a∂a"), "▁a|<unk>|a");
 }
 
+TEST(UnigramTest, RemovesTrailingSpacesHoweverTheyAreSpelled) {
+  Vocab vocab = small_unigram_vocab();
+  vocab.remove_extra_whitespaces = true;
+  EXPECT_EQ(spell(vocab, "  a  ab ▁ "), "▁a|▁|ab");
+  EXPECT_EQ(spell(vocab, " ▁"), "");
+}
+
 // A letter that becomes a megabyte would make a text of a page fill all memory.
 TEST(UnigramTest, TablesWithEndlessReplacementsAreRefused) {
   using namespace std::string_literals;

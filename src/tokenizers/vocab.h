@@ -43,6 +43,7 @@ struct Vocab {
   bool add_eos = false;
   bool add_space_prefix = true;      // SentencePiece
   bool single_space_prefix = false;  // … but not before a text that begins with a space ("Metaspace")
+  bool space_prefix_once = false;    // … and only in front of the whole text, not behind special tokens
   bool remove_extra_whitespaces = false;
   bool escape_whitespaces = true;    // SentencePiece: space ↔ ▁
   bool ignore_merges = false;        // Llama 3: a whole word in the vocabulary is taken before merging

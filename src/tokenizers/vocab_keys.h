@@ -26,6 +26,7 @@ inline constexpr const char* kEscapeWhitespaces = "smelt.tokenizer.escape_whites
 inline constexpr const char* kIgnoreMerges = "smelt.tokenizer.ignore_merges";
 inline constexpr const char* kLowercase = "smelt.tokenizer.lowercase";
 inline constexpr const char* kSingleSpacePrefix = "smelt.tokenizer.single_space_prefix";
+inline constexpr const char* kSpacePrefixOnce = "smelt.tokenizer.space_prefix_once";
 inline constexpr const char* kNfc = "smelt.tokenizer.nfc";
 
 struct ModelName {

@@ -101,7 +101,7 @@ TEST(TextComesBack, WhereASpaceInFrontIsOptional) {
   Texts texts(2);
   for (int n = 0; n < kTexts; ++n) {
     const std::string text = "x" + texts.characters();
-    if (text.find("▁") != std::string::npos || text.find("<user> ") != std::string::npos) continue;
+    if (text.find("▁") != std::string::npos) continue;
     ASSERT_EQ(tokenizer->decode(tokenizer->encode(text)), text) << "'" << escape_for_display(text) << "'";
   }
 }

@@ -47,7 +47,11 @@ void WordPiece::encode_word(const std::string& word, std::vector<TokenId>& ids) 
   const std::string marked = std::string(kWordStart) + word;
   const bool too_long = decode_utf8(word).size() > kLongestWord;
   size_t at = too_long ? 0 : append_longest(marked, 0, kWordStart.size(), ids);
-  while (at > 0 && at < marked.size()) at = append_longest(marked, at, at, ids);
+  while (at > 0 && at < marked.size()) {
+    // A "▁" of the text itself must not be taken for the mark of a beginning.
+    const bool looks_like_start = std::string_view(marked).substr(at).starts_with(kWordStart);
+    at = looks_like_start ? 0 : append_longest(marked, at, at, ids);
+  }
   if (at > 0) return;
   ids.resize(n_before);
   append_uncovered(word, ids);

@@ -47,6 +47,12 @@ TEST(WordPieceTest, WordsThatCannotBeCoveredAreUnknownAsAWhole) {
   EXPECT_EQ(spell(vocab, std::string(101, 'a')), "[UNK]");
 }
 
+TEST(WordPieceTest, AMarkInTheTextBeginsNoWord) {
+  const Vocab vocab = small_wordpiece_vocab();
+  EXPECT_EQ(spell(vocab, "a▁a"), "[UNK]");
+  EXPECT_EQ(spell(vocab, "▁a"), "[UNK]");
+}
+
 TEST(WordPieceTest, DecodesWithSpacesBetweenWords) {
   const auto tokenizer = make_tokenizer(small_wordpiece_vocab());
   ASSERT_TRUE(tokenizer);
