@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -82,9 +83,11 @@ Status flush_output() {
 bool output_is_closed() { return g_closed; }
 
 void note(std::string_view line) {
-  const std::string whole = std::string(line) + "\n";
-  std::fwrite(whole.data(), 1, whole.size(), stderr);
-  std::fflush(stderr);
+  // One call, so that lines of several programs stay whole, and no allocation: it may be the lack of memory that is
+  // told.
+  char newline = '\n';
+  const iovec parts[] = {{const_cast<char*>(line.data()), line.size()}, {&newline, 1}};
+  (void)!::writev(STDERR_FILENO, parts, 2);
 }
 
 }  // namespace smelt

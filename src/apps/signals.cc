@@ -5,6 +5,9 @@
 
 #include <atomic>
 #include <csignal>
+#include <exception>
+#include <new>
+#include <string_view>
 
 #include "base/atomic_file.h"
 #include "base/text.h"
@@ -26,13 +29,26 @@ void on_signal(int number) {
   g_interrupt.cancel();
 }
 
+void end_with(std::string_view message) {
+  remove_open_temporaries();
+  (void)!::write(STDERR_FILENO, message.data(), message.size());
+  ::_exit(1);
+}
+
+// An exception where none can be passed on: destructors of the JSON library need memory, and so may not get it.
+void on_terminate() {
+  try {
+    if (const std::exception_ptr current = std::current_exception()) std::rethrow_exception(current);
+  } catch (const std::bad_alloc&) {
+    end_with("smelt: not enough memory\n");
+  } catch (...) {
+  }
+  end_with("smelt: internal error: an exception that nothing catches\n");
+}
+
 // A mapped file that became shorter while it was read (SIGBUS). There is no way back into the code that was reading.
 void on_lost_file(int) {
-  static constexpr char kMessage[] =
-      "smelt: a file in use became shorter or its disk failed while it was read; nothing was written\n";
-  remove_open_temporaries();
-  (void)!::write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
-  ::_exit(1);
+  end_with("smelt: a file in use became shorter or its disk failed while it was read; nothing was written\n");
 }
 
 }  // namespace
@@ -49,6 +65,7 @@ void install_signal_handlers() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit then is a write error like a full disk
   std::signal(SIGBUS, on_lost_file);
+  std::set_terminate(on_terminate);
 }
 
 const CancelToken& interrupt_token() { return g_interrupt; }

@@ -1,6 +1,7 @@
 // Ctrl-C (and SIGTERM, SIGHUP): the first asks the running job to end, which leaves nothing half written; the second
 // ends the process at once, after removing temporaries. SIGPIPE is ignored; print notices closed pipes. A mapped file
-// that is cut off while it is read ends the process with a message and exit code 1.
+// that is cut off while it is read, or an exception that cannot be passed on, ends the process with a message and exit
+// code 1.
 #pragma once
 
 #include <string>

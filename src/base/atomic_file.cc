@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,6 +35,29 @@ struct TemporarySlot {
 };
 std::array<TemporarySlot, 16> g_temporaries;
 
+// As the kernel writes it (getdents64(2)).
+struct DirectoryEntry {
+  uint64_t inode;
+  int64_t next;
+  uint16_t length;
+  uint8_t type;
+  char name[1];
+};
+
+// readdir allocates; this does not.
+void remove_files_in(int folder) noexcept {
+  alignas(DirectoryEntry) std::array<char, 4096> buffer;
+  for (long n = 0; (n = ::syscall(SYS_getdents64, folder, buffer.data(), buffer.size())) > 0;) {
+    for (long at = 0; at < n;) {
+      const auto* entry = reinterpret_cast<const DirectoryEntry*>(buffer.data() + at);
+      ::unlinkat(folder, entry->name, 0);  // "." and ".." refuse
+      at += entry->length;
+    }
+  }
+}
+
+}  // namespace
+
 void register_temporary(const std::string& path) {
   if (path.size() >= PATH_MAX) return;
   for (TemporarySlot& slot : g_temporaries) {
@@ -53,6 +77,23 @@ void unregister_temporary(const std::string& path) {
     return;
   }
 }
+
+void remove_temporary(const char* path) noexcept {
+  if (::unlink(path) == 0) return;
+  const int folder = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (folder < 0) return;
+  remove_files_in(folder);
+  ::close(folder);
+  ::rmdir(path);
+}
+
+void remove_open_temporaries() noexcept {
+  for (TemporarySlot& slot : g_temporaries) {
+    if (slot.ready.load()) remove_temporary(slot.path.data());
+  }
+}
+
+namespace {
 
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -136,15 +177,16 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Overwrite overwri
   if (destination.mode && overwrite == Overwrite::refuse) return exists_error(path);
   static std::atomic<unsigned> counter{0};
   const std::string temporary = fmt::format("{}.{}.{}.tmp", destination.path, ::getpid(), counter++);
+  AtomicFile file(destination.path, temporary, -1, overwrite);  // nothing can throw between open and its owner
   register_temporary(temporary);
-  const int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) {
+  file.fd_ = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file.fd_ < 0) {
     const int code = errno;
     unregister_temporary(temporary);
     return create_error(path, destination.path, code);
   }
-  if (destination.mode) ::fchmod(fd, *destination.mode);
-  return AtomicFile(destination.path, temporary, fd, overwrite);
+  if (destination.mode) ::fchmod(file.fd_, *destination.mode);
+  return file;
 }
 
 Status AtomicFile::write_out(const char* data, size_t size, uint64_t offset) {
@@ -222,12 +264,6 @@ Status AtomicFile::commit() {
   sync_folder(path_);
   if (::close(fd) != 0 && errno != EINTR) return write_error(path_, errno);
   return {};
-}
-
-void remove_open_temporaries() noexcept {
-  for (TemporarySlot& slot : g_temporaries) {
-    if (slot.ready.load()) ::unlink(slot.path.data());
-  }
 }
 
 Status write_file(const std::string& path, std::string_view text, Overwrite overwrite) {

@@ -47,7 +47,15 @@ class AtomicFile {
   Overwrite overwrite_;
 };
 
-// Removes the temporaries of AtomicFiles that are open now; async-signal-safe, for a handler that ends the process.
+// Names the temporary files and folders that a signal handler is to remove. For AtomicFile and AtomicFolder.
+void register_temporary(const std::string& path);
+void unregister_temporary(const std::string& path);
+
+// Removes a file, or a folder that holds no folders. Async-signal-safe, and allocates nothing: it may be the lack of
+// memory that ends the work.
+void remove_temporary(const char* path) noexcept;
+
+// Removes the registered temporaries; async-signal-safe, for a handler that ends the process.
 void remove_open_temporaries() noexcept;
 
 // Writes a whole small file atomically.

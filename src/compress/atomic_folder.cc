@@ -82,8 +82,8 @@ AtomicFolder::AtomicFolder(AtomicFolder&& other) noexcept
 
 AtomicFolder::~AtomicFolder() {
   if (temporary_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
+  remove_temporary(temporary_.c_str());
+  unregister_temporary(temporary_);
 }
 
 Result<AtomicFolder> AtomicFolder::create(const std::string& given, Overwrite overwrite) {
@@ -92,15 +92,19 @@ Result<AtomicFolder> AtomicFolder::create(const std::string& given, Overwrite ov
   SMELT_TRY(check_replaceable(path, overwrite));
   static std::atomic<unsigned> counter{0};
   const std::string temporary = fmt::format("{}.{}.{}.tmp", path, ::getpid(), counter++);
+  AtomicFolder folder(path, temporary, overwrite);  // nothing can throw between mkdir and its owner
+  register_temporary(temporary);
   if (::mkdir(temporary.c_str(), 0777) != 0) {
     const int code = errno;
+    unregister_temporary(temporary);
+    folder.temporary_.clear();
     const std::string parent = fs::path(path).parent_path().string();
     const bool lost = code == ENOENT && !parent.empty() && ::access(parent.c_str(), F_OK) != 0;
     return folder_error(
         path, lost ? fmt::format("cannot create: the folder '{}' does not exist", escape_for_display(parent, 4096))
                    : fmt::format("cannot create: {}", std::strerror(code)));
   }
-  return AtomicFolder(path, temporary, overwrite);
+  return folder;
 }
 
 Error AtomicFolder::in_place(Error error) const {
@@ -117,7 +121,13 @@ Status AtomicFolder::commit() {
     return folder_error(path_, fmt::format("cannot rename into place: {}", std::strerror(code)));
   const fs::path parent = fs::path(path_).parent_path();
   sync_path(parent.empty() ? "." : parent.string());
-  return {};  // the destructor removes the folder that was replaced, which now bears the temporary name
+  // The folder that was replaced, if any, now bears the temporary name; it may hold more than ours do.
+  unregister_temporary(temporary_);
+  const std::string replaced = std::exchange(temporary_, {});
+  remove_temporary(replaced.c_str());
+  std::error_code ignored;
+  if (::access(replaced.c_str(), F_OK) == 0) fs::remove_all(replaced, ignored);
+  return {};
 }
 
 }  // namespace smelt

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+import unittest
 
 from model_files import make_model, read_gguf, repeated_f16
 from support import PROMPT, SMELT, STORIES, CliTest, clean_environment, main
@@ -275,6 +276,7 @@ class Signals(Models):
             self.assertGreaterEqual(err.count(b"\n"), 2, "a line every few seconds")
 
 
+@unittest.skipIf(os.environ.get("SMELT_SANITIZE"), "sanitizers need more than any limit")
 class Limits(Models):
     def test_memory(self):
         """However little there is: it works, or one line says that it does not."""

@@ -132,6 +132,15 @@ class OnATerminal(CliTest):
         self.assertIn(r"\x1b]0;title\x07\x1b[2Jx: cannot open", raw)
 
 
+def all_keys(value):
+    if isinstance(value, list):
+        return {key for item in value for key in all_keys(item)}
+    if not isinstance(value, dict):
+        return set()
+    own = set(value) - {"F32", "F16"}  # names of types
+    return own.union(*(all_keys(item) for item in value.values()))
+
+
 class Elsewhere(CliTest):
     def test_no_bars_and_no_colours(self):
         self.ok("convert", STORIES, "m.gguf", "--type", "f32")
@@ -143,13 +152,21 @@ class Elsewhere(CliTest):
             if words[0] != "run":
                 self.assertEqual(result.err, b"", "short work needs no lines")
 
-    def test_json_is_all_of_standard_output(self):
+    def test_json_is_all_of_standard_output_and_documented(self):
         self.ok("convert", STORIES, "m.gguf", "--type", "f32")
-        for words in (("quantize", "m.gguf", "o.gguf"), ("convert", "m.gguf", "hf"), ("inspect", "m.gguf"),
+        page = (ROOT / "docs/json.md").read_text()
+        eval_words = ("--text", __file__, "--windows", "2")
+        for words in (("quantize", "m.gguf", "o.gguf"), ("convert", "m.gguf", "hf"), ("inspect", "m.gguf", "--tensors"),
                       ("run", "m.gguf", "-p", "x", "-n", "2"), ("tokenize", "m.gguf", "-p", "x"),
-                      ("eval", "perplexity", "m.gguf", "--text", __file__, "--windows", "2"),
-                      ("eval", "kl", "m.gguf", "--against", "m.gguf", "--text", __file__, "--windows", "2")):
-            self.assertIsInstance(json.loads(self.ok(*words, "--json").out), dict)
+                      ("eval", "perplexity", "m.gguf", *eval_words), ("eval", "kl", "m.gguf", "--against", "m.gguf", *eval_words)):
+            result = json.loads(self.ok(*words, "--json").out)
+            self.assertIsInstance(result, dict)
+            section = page.split(f"## smelt {' '.join(words[:2]) if words[0] == 'eval' else words[0]}\n")[1].split("\n## ")[0]
+            documented = set(re.findall(r"`([^` ]+)`", section))
+            if words[:2] == ("eval", "kl"):
+                documented |= set(re.findall(r"`([^` ]+)`", page.split("## smelt eval perplexity")[1].split("\n## ")[0]))
+            for key in all_keys(result):
+                self.assertIn(key, documented, f"docs/json.md on smelt {words[0]}")
 
 
 if __name__ == "__main__":
