@@ -40,11 +40,24 @@ std::string entry(const std::string& left, const std::string& description) {
   return out + wrapped(description, kColumn) + "\n";
 }
 
+// A list of choices that is too long for the left column is told in the description.
+bool has_long_choice(const CLI::Option& option) {
+  const std::string type_name = option.get_type_name();
+  return type_name.size() > 20 && type_name.find('|') != std::string::npos;
+}
+
+std::string option_text(const CLI::Option& option) {
+  if (!has_long_choice(option)) return option.get_description();
+  std::string choices;
+  for (const char c : option.get_type_name()) choices += c == '|' ? std::string(", ") : std::string(1, c);
+  return option.get_description() + "; one of " + choices;
+}
+
 // "-n, --n-predict N"; options without a short form are moved in, so that the long ones stand in one column.
 std::string option_label(const CLI::Option& option) {
   std::string out = option.get_snames().empty() ? "    " : "-" + option.get_snames().front();
   for (const std::string& name : option.get_lnames()) out += (out == "    " ? "--" : ", --") + name;
-  if (option.get_type_size() != 0) out += " " + option.get_type_name();
+  if (option.get_type_size() != 0) out += " " + (has_long_choice(option) ? "TYPE" : option.get_type_name());
   return out;
 }
 
@@ -85,7 +98,7 @@ std::string help_page(const CLI::App& app) {
     if (option->get_positional()) {
       arguments += entry(positional_label(*option), option->get_description());
     } else {
-      options += entry(option_label(*option), option->get_description());
+      options += entry(option_label(*option), option_text(*option));
     }
   }
   for (const CLI::App* child : app.get_subcommands({})) commands += entry(child->get_name(), child->get_description());
