@@ -74,7 +74,9 @@ Result<ChatForm> detect_chat_form(const Vocab& vocab) {
     return input_error(fmt::format("the chat template is of the {} form; {}", known.name, kFormsHere));
   }
   if (is_zephyr(text)) return ChatForm::zephyr;
-  return input_error(fmt::format("the chat template is of an unknown form; {}", kFormsHere));
+  const bool like_falcon = text.find("<|user|>") != std::string_view::npos;
+  const char* kind = like_falcon ? "a form like that of Falcon 3" : "an unknown form";
+  return input_error(fmt::format("the chat template is of {}; {}", kind, kFormsHere));
 }
 
 }  // namespace smelt

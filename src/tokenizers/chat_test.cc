@@ -165,7 +165,7 @@ TEST(DetectChatForm, RefusesOthersByName) {
       {"{{ '[INST] ' + m['content'] + ' [/INST]' }}", "of the Mistral form"},
       {"{{ '<start_of_turn>' + role + '\\n' + m + '<end_of_turn>' }}", "of the Gemma form"},
       {"{{ '<|user|>\\n' + m + '<|end|>\\n<|assistant|>' }}", "of the Phi-3 form"},
-      {"{{ '<|user|>\\n' + m + '\\n' }}{{ '<|assistant|>\\n' + m + eos_token }}", "of an unknown form"},
+      {"{{ '<|user|>\\n' + m + '\\n' }}{{ '<|assistant|>\\n' + m + eos_token }}", "of a form like that of Falcon 3"},
       {"{{ '<｜User｜>' + m + '<｜Assistant｜>' }}", "of the DeepSeek form"},
       {"{{ '<|im_start|>user<|im_sep|>' + m + '<|im_end|>' }}", "of the Phi-4 form"},
       {"{{ '<|header_start|>user<|header_end|>' }}", "of the Llama 4 form"},
