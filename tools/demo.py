@@ -214,7 +214,7 @@ def parse_options():
     p.add_argument("--text", type=pathlib.Path, metavar="FILE",
                    help="text to measure the loss on (default heldout.txt in the model's folder)")
     p.add_argument("--windows", type=positive, metavar="N", help="measure on N windows of the text (default: all of it)")
-    p.add_argument("--prompt", default="The sea was", metavar="TEXT", help="what all models continue")
+    p.add_argument("--prompt", default="Once upon a time", metavar="TEXT", help="what all models continue")
     p.add_argument("--tokens", type=positive, default=48, metavar="N", help="how many tokens each writes (default 48)")
     p.add_argument("--out", type=pathlib.Path, default=ROOT / "build/demo", metavar="DIR",
                    help="where the smaller models are left (default build/demo)")
