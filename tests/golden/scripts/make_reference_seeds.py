@@ -42,7 +42,7 @@ def leb128(value):
     return bytes(out + bytes([value]))
 
 
-def block(rows):
+def unpacked(rows):
     """rows: (top, log p of the true token, tail, {id: code})."""
     heads = b"".join(struct.pack("<IIff", len(kept), top, true_log_p, tail) for top, true_log_p, tail, kept in rows)
     gaps, codes = b"", []
@@ -52,13 +52,16 @@ def block(rows):
             gaps += leb128(token - expected)
             expected = token + 1
             codes.append(kept[token])
-    raw = heads + gaps + bytes(c & 0xFF for c in codes) + bytes(c >> 8 for c in codes)
-    return frame(raw)
+    return heads + gaps + bytes(c & 0xFF for c in codes) + bytes(c >> 8 for c in codes)
 
 
 def frame(raw):
     packed = zstandard.ZstdCompressor(level=3, write_checksum=True).compress(raw)
     return struct.pack("<I", len(packed)) + packed
+
+
+def block(rows):
+    return frame(unpacked(rows))
 
 
 def main():
@@ -77,6 +80,9 @@ def main():
         "zeros": header(10, 2, 0, 1, 1) + frame(bytes(23)),
         "cut_ids": header(10, 2, 0, 1, 1) + frame(struct.pack("<IIff", 10, 0, 0.0, 0.0) + b"\0\0\0"),
         "long_leb128": header(10, 2, 0, 1, 1) + frame(struct.pack("<IIff", 1, 0, 0.0, 0.0) + b"\xff" * 5),
+        # For the part of the fuzz target that reads what a block unpacks to: rows - 1 and n_vocab - 1, then the bytes.
+        "unpacked_two_rows": bytes([1, 9]) + unpacked([even, certain]),
+        "unpacked_wide": bytes([0, 255]) + unpacked([(0, -2.0, 0.0, {i: 2 * HALF for i in (0, 1, 200, 255)})]),
         "empty_frame": header(10, 2, 0, 1, 1) + frame(b""),
     }
     for name, data in files.items():
