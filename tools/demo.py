@@ -178,7 +178,7 @@ def report(facts, rows, options):
         f"{shown(options.text)}, which the model was not trained on, ± one standard error; against the original. "
         f"Bytes: of the weights' file; GGUF files hold the tokenizer too. Tokens per s: writing {SPEED_TOKENS} tokens "
         f"with one thread, median of {SPEED_RUNS} runs.", WIDTH, break_on_hyphens=False)]
-    lines += ["", bold("The same beginning, always the likeliest token:")]
+    lines += ["", bold("The same beginning, always the likeliest token (smelt run draws instead, and repeats less):")]
     for row in rows:
         lines += text_by(row, rows[0], options.prompt)
     usual = next(row for row in rows if row["name"] == "Q4_K_M")
@@ -214,7 +214,7 @@ def parse_options():
     p.add_argument("--text", type=pathlib.Path, metavar="FILE",
                    help="text to measure the loss on (default heldout.txt in the model's folder)")
     p.add_argument("--windows", type=positive, metavar="N", help="measure on N windows of the text (default: all of it)")
-    p.add_argument("--prompt", default="Once upon a time", metavar="TEXT", help="what all models continue")
+    p.add_argument("--prompt", default="The little girl", metavar="TEXT", help="what all models continue")
     p.add_argument("--tokens", type=positive, default=48, metavar="N", help="how many tokens each writes (default 48)")
     p.add_argument("--out", type=pathlib.Path, default=ROOT / "build/demo", metavar="DIR",
                    help="where the smaller models are left (default build/demo)")

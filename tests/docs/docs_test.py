@@ -7,7 +7,6 @@ import functools, os, pathlib, re, shlex, subprocess, sys, tempfile, unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGES = sorted(p for pattern in ("*.md", "docs/**/*.md", "models/**/*.md", "tests/**/README.md") for p in ROOT.glob(pattern))
-TOUR_MODEL = ROOT / "models/books-3m/model.safetensors"
 FOLDERS = [p.name for top in (ROOT, ROOT / "src") for p in top.iterdir() if p.is_dir()]
 PATH_START = re.compile(rf"^({'|'.join(map(re.escape, FOLDERS))})/")
 
@@ -162,7 +161,6 @@ class Pages(unittest.TestCase):
 
 
 class Tour(unittest.TestCase):
-    @unittest.skipUnless(TOUR_MODEL.exists(), "models/books-3m is not in this checkout")
     def test_readme_tour_runs(self):
         block = next(b for b in re.findall(r"(?:^    .*\n)+", (ROOT / "README.md").read_text(), re.M) if "smelt inspect" in b)
         lines = [line.strip() for line in block.splitlines()]
