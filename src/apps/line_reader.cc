@@ -96,6 +96,8 @@ class TerminalReader final : public LineReader {
     prompt_ = prompt;
     end_ = ReadEnd::none;
     int count = 0;
+    // Before the prompt is shown, not after it as libedit would: a Ctrl-D typed in between would be lost.
+    ::el_set(editor_, EL_PREP_TERM, 1);
     const char* text = ::el_gets(editor_, &count);
     if (end_ == ReadEnd::interrupted || end_ == ReadEnd::failed) {
       const LineInfo* line = ::el_line(editor_);
