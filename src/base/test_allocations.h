@@ -1,0 +1,33 @@
+// Counts allocations by replacing the allocation functions of a whole test program: include it in one file of a program
+// only. All forms are replaced, so that sanitizers see matching pairs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+namespace smelt {
+
+inline std::atomic<int64_t> g_allocations{0};
+
+inline void* count_and_allocate(std::size_t size) noexcept {
+  g_allocations.fetch_add(1, std::memory_order_relaxed);
+  return std::malloc(size == 0 ? 1 : size);
+}
+inline void* count_and_allocate_or_throw(std::size_t size) {
+  if (void* p = count_and_allocate(size)) return p;
+  throw std::bad_alloc();
+}
+
+}  // namespace smelt
+
+void* operator new(std::size_t size) { return smelt::count_and_allocate_or_throw(size); }
+void* operator new[](std::size_t size) { return smelt::count_and_allocate_or_throw(size); }
+// std::stable_sort asks this way.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return smelt::count_and_allocate(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }

@@ -1,0 +1,40 @@
+// Decoding allocates nothing: neither the session nor the sampler, once the first token is written.
+#include <gtest/gtest.h>
+
+#include "base/test_allocations.h"
+#include "runtime/test_stories.h"
+
+namespace smelt {
+namespace {
+
+int64_t allocations_of_decoding(Session& session, Sampler& sampler, int n_tokens) {
+  const int64_t before = g_allocations.load();
+  for (int i = 0; i < n_tokens; ++i) {
+    const TokenId id = sampler.sample(session.logits());
+    sampler.accept(id);
+    EXPECT_TRUE(session.append({&id, 1}));
+  }
+  return g_allocations.load() - before;
+}
+
+TEST(Allocation, DecodingAllocatesNothing) {
+  const LoadedModel loaded = load_stories();
+  const std::vector<TokenId> prompt = encode(loaded, "Once upon a time");
+  const SamplerOptions greedy{.temperature = 0}, all_filters{.typical_p = 0.9F, .seed = 1},
+      penalties{.repeat_penalty = 1.1F, .penalty_last_n = 16, .seed = 1};
+  for (const SamplerOptions& options : {greedy, all_filters, penalties}) {
+    for (const int n_threads : {1, 2}) {
+      Session session = make_session(loaded, {.n_threads = n_threads});
+      Sampler sampler(options, loaded.model->config().n_vocab);
+      ASSERT_TRUE(session.append(prompt));
+      allocations_of_decoding(session, sampler, 20);  // the penalties' memory of 16 tokens fills
+      EXPECT_EQ(allocations_of_decoding(session, sampler, 100), 0) << n_threads << " threads";
+    }
+  }
+  const int64_t before = g_allocations.load();
+  delete new int(1);
+  EXPECT_GT(g_allocations.load(), before);  // the counter counts
+}
+
+}  // namespace
+}  // namespace smelt
