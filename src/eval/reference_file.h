@@ -19,8 +19,9 @@
 //                        kept ids of all rows, each as its distance from the one after the last kept, LEB128
 //                        low bytes of all codes, then their high bytes (they compress better apart)
 //
-// About 3 bytes a kept token: 100 to 3000 of them a row by vocabulary and model, where all logits in 16 bits would be
-// 256 KB a row for a vocabulary of 128 k. Readers allocate by what was unpacked, never by a declared size.
+// About 3 bytes a kept token. Measured: 95 bytes a row of stories260K (512 tokens, perplexity 4), 4.5 KB of the books
+// model (4096 tokens, perplexity 40). All logits in 16 bits would be 256 KB a row for a vocabulary of 128 k. Readers
+// allocate by what was unpacked, never by a declared size.
 #pragma once
 
 #include <memory>

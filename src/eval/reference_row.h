@@ -17,9 +17,9 @@
 
 namespace smelt {
 
-constexpr double kTailMass = 0x1p-13;      // 0.012 %
+constexpr double kTailMass = 0x1p-10;      // 0.1 %
 constexpr double kCodesPerNat = 2048;      // code = round(-ln p * kCodesPerNat)
-constexpr int64_t kMaxRowVocab = 1 << 24;  // ln(kTailMass / kMaxRowVocab) = -25.7
+constexpr int64_t kMaxRowVocab = 1 << 24;  // ln(kTailMass / kMaxRowVocab) = -23.6
 
 struct ReferenceRow {
   TokenId top = 0;                  // the most likely token
