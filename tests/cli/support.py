@@ -27,6 +27,8 @@ def published_text():
     return card.split("-t 0.0\n", 1)[1].split("\n```", 1)[0]
 
 
+PROGRESS = re.compile(r"[^:\n]+: .*\(\d+ %\)(, .* left)?\n")
+
 class Result:
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, out, err
@@ -81,7 +83,8 @@ class CliTest(unittest.TestCase):
         self.assert_one_line(result.err, *needles)
 
     def assert_one_line(self, err, *needles):
-        line = err.decode()
+        """One line, not counting those of progress, which come every few seconds of long work."""
+        line = "".join(each for each in err.decode().splitlines(True) if not PROGRESS.fullmatch(each))
         self.assertRegex(line, r"\Asmelt: [^\x00-\x1f\x7f]+\n\Z")
         for needle in needles:
             self.assertIn(needle, line)
@@ -92,6 +95,16 @@ class CliTest(unittest.TestCase):
 
     def names(self, folder=None):
         return sorted(os.listdir(folder or self.folder))
+
+    def read_exactly(self, process, n):
+        """The next n bytes of its standard output, not one more: communicate() would not see what a buffer holds."""
+        text = b""
+        while len(text) < n:
+            part = os.read(process.stdout.fileno(), n - len(text))
+            if not part:
+                self.fail(f"standard output ended after {text!r}")
+            text += part
+        return text
 
     def start(self, *words, **more):
         """Starts the command and leaves it running; it is killed when the test ends."""

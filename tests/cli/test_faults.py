@@ -237,7 +237,7 @@ class Signals(Models):
 
     def test_while_text_is_written(self):
         process = self.start("run", self.big, "-p", PROMPT, "-n", "-1", "--ignore-end", "-c", "100000", "-t", "1")
-        self.assertTrue(process.stdout.read(len(PROMPT) + 8).startswith(PROMPT.encode()))
+        self.assertTrue(self.read_exactly(process, len(PROMPT) + 8).startswith(PROMPT.encode()))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 130)
@@ -319,7 +319,7 @@ class Limits(Models):
 class ChangingFiles(Models):
     def start_writing(self, model):
         process = self.start("run", model, "-p", PROMPT, "-n", "40", "--ignore-end", "-c", "1000", "-t", "1", "--temp", "0")
-        process.stdout.read(len(PROMPT) + 3)
+        self.read_exactly(process, len(PROMPT) + 3)
         return process
 
     def test_a_model_deleted_or_replaced_in_use_goes_on(self):
