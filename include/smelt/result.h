@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cassert>
+#include <cstddef>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <variant>
@@ -42,20 +44,20 @@ class [[nodiscard]] Result {
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
 
-  // Undefined unless has_value(); checked in debug builds.
-  T& value() & { return assert(has_value()), *std::get_if<0>(&state_); }
-  const T& value() const& { return assert(has_value()), *std::get_if<0>(&state_); }
-  T&& value() && { return assert(has_value()), std::move(*std::get_if<0>(&state_)); }
+  // Unless has_value(), the calling code is broken and the program aborts.
+  T& value() & { return checked<0>(state_); }
+  const T& value() const& { return checked<0>(state_); }
+  T&& value() && { return std::move(checked<0>(state_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  // Undefined if has_value().
-  Error& error() & { return assert(!has_value()), *std::get_if<1>(&state_); }
-  const Error& error() const& { return assert(!has_value()), *std::get_if<1>(&state_); }
-  Error&& error() && { return assert(!has_value()), std::move(*std::get_if<1>(&state_)); }
+  // The other way round.
+  Error& error() & { return checked<1>(state_); }
+  const Error& error() const& { return checked<1>(state_); }
+  Error&& error() && { return std::move(checked<1>(state_)); }
 
   // Puts "where: " in front of the error message, if there is one.
   Result with_context(const std::string& where) && {
@@ -64,6 +66,12 @@ class [[nodiscard]] Result {
   }
 
  private:
+  template <std::size_t index, class State>
+  static auto& checked(State& state) {
+    auto* held = std::get_if<index>(&state);
+    if (held == nullptr) std::abort();
+    return *held;
+  }
   std::variant<T, Error> state_;
 };
 

@@ -109,7 +109,7 @@ std::string help_page(const CLI::App& app) {
 void prepare_app(CLI::App& app) {
   app.set_help_flag("-h,--help", "this page");
   app.allow_extras();
-  app.formatter_fn([](const CLI::App* shown, std::string, CLI::AppFormatMode) { return help_page(*shown); });
+  app.formatter_fn([](const CLI::App* shown, const std::string&, CLI::AppFormatMode) { return help_page(*shown); });
 }
 
 void set_help(CLI::App& app, const std::string& details, const std::string& examples) {

@@ -169,7 +169,7 @@ ordered_json tensors_json(const Checkpoint& checkpoint) {
 
 }  // namespace
 
-Inspection inspect(std::shared_ptr<const Checkpoint> checkpoint, const InspectionOptions& options) {
+Inspection inspect(const std::shared_ptr<const Checkpoint>& checkpoint, const InspectionOptions& options) {
   Inspection inspection;
   inspection.checkpoint = checkpoint;
   count_types(inspection);

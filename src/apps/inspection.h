@@ -36,7 +36,7 @@ struct Inspection {
   std::optional<Error> fault;  // the first
 };
 
-Inspection inspect(std::shared_ptr<const Checkpoint> checkpoint, const InspectionOptions& options);
+Inspection inspect(const std::shared_ptr<const Checkpoint>& checkpoint, const InspectionOptions& options);
 
 std::string format_text(const Inspection& inspection, const InspectionOptions& options);
 std::string format_json(const Inspection& inspection, const InspectionOptions& options);

@@ -1,4 +1,5 @@
-// Notes and warnings of the library go to one sink that the program sets (smelt/control.h); without one they are dropped.
+// Notes and warnings of the library go to one sink that the program sets (smelt/control.h); without one they are
+// dropped.
 #pragma once
 
 #include <string_view>

@@ -18,7 +18,8 @@ namespace smelt {
 inline constexpr const char* kEosIdsKey = "smelt.eos_token_ids";
 // Small text files of a Hugging Face folder: "smelt.attachment.LICENSE".
 inline constexpr const char* kAttachmentPrefix = "smelt.attachment.";
-// Of the small files of a folder those that travel through GGUF, and that come out of it: no others, whatever a file says.
+// Of the small files of a folder those that travel through GGUF, and that come out of it: no others, whatever a file
+// says.
 bool is_kept_attachment(std::string_view name);
 // llama3 scaling, whose result GGUF keeps in the tensor rope_freqs.weight: "smelt.rope_scaling.factor", …
 inline constexpr const char* kRopeScalingPrefix = "smelt.rope_scaling.";
