@@ -268,12 +268,12 @@ class Signals(Models):
 
     def test_progress_in_a_log_is_plain_lines(self):
         process = self.quantize()
-        time.sleep(5.3)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-        self.assertRegex(err.decode(), r"\A(?:IQ4_XS: \d+/\d+ MiB \(\d+ %\)[^\r\x1b\n]*\n)*smelt: interrupted; .*\n\Z")
-        if process.returncode == 130:
-            self.assertGreaterEqual(err.count(b"\n"), 2, "a line every few seconds")
+        started = time.monotonic()
+        out, err = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 0)
+        self.assertRegex(err.decode(), r"\A(?:IQ4_XS: \d+/\d+ MiB \(\d+ %\)[^\r\x1b\n]*\n)*\Z")
+        if time.monotonic() - started > 8:
+            self.assertGreaterEqual(err.count(b"\n"), 1, "a line every few seconds")
 
 
 @unittest.skipIf(os.environ.get("SMELT_SANITIZE"), "sanitizers need more than any limit")
