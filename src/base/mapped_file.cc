@@ -89,6 +89,7 @@ void MappedFile::release_range(const void* begin, size_t size) const {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const uintptr_t first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
   const uintptr_t last = (reinterpret_cast<uintptr_t>(begin) + size) / page * page;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): pages are found by arithmetic on addresses
   if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <fstream>
@@ -34,7 +35,7 @@ int cgroup_cpus() {
   double period = 0;
   if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
   const double limit = std::strtod(quota.c_str(), nullptr);
-  return limit > 0 ? std::max(1, static_cast<int>(limit / period + 0.5)) : 0;
+  return limit > 0 ? std::max(1, static_cast<int>(std::lround(limit / period))) : 0;
 }
 
 }  // namespace
@@ -109,7 +110,7 @@ void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void
   s.n = n;
   s.body = &body;
   // Four chunks a thread even out unequal speeds at little cost.
-  s.chunk = std::max(grain, (n + 4 * n_threads_ - 1) / (4 * n_threads_));
+  s.chunk = std::max(grain, (n + int64_t{4} * n_threads_ - 1) / (int64_t{4} * n_threads_));
   s.next.store(0);
   s.running.store(n_threads_ - 1);
   {

@@ -26,34 +26,34 @@ constexpr uint64_t kMinTensorRecordBytes = 8 + 1 + 4 + 4 + 8;  // length, one le
 
 // Type numbers of ggml.h that tensors may carry in the wild and that tensor/formats.inc does not list.
 const char* describe_foreign_type(uint32_t id) {
-  static const std::unordered_map<uint32_t, const char*> kNames = {{4, "Q4_2, withdrawn"},
-                                                                   {5, "Q4_3, withdrawn"},
-                                                                   {9, "Q8_1"},
-                                                                   {16, "IQ2_XXS"},
-                                                                   {17, "IQ2_XS"},
-                                                                   {18, "IQ3_XXS"},
-                                                                   {19, "IQ1_S"},
-                                                                   {21, "IQ3_S"},
-                                                                   {22, "IQ2_S"},
-                                                                   {25, "I16"},
-                                                                   {26, "I32"},
-                                                                   {27, "I64"},
-                                                                   {28, "F64"},
-                                                                   {29, "IQ1_M"},
-                                                                   {31, "Q4_0_4_4, withdrawn"},
-                                                                   {32, "Q4_0_4_8, withdrawn"},
-                                                                   {33, "Q4_0_8_8, withdrawn"},
-                                                                   {34, "TQ1_0"},
-                                                                   {35, "TQ2_0"},
-                                                                   {36, "IQ4_NL_4_4, withdrawn"},
-                                                                   {37, "IQ4_NL_4_8, withdrawn"},
-                                                                   {38, "IQ4_NL_8_8, withdrawn"},
-                                                                   {39, "MXFP4"},
-                                                                   {40, "NVFP4"},
-                                                                   {41, "Q1_0"},
-                                                                   {42, "Q2_0"}};
-  const auto found = kNames.find(id);
-  return found == kNames.end() ? "unknown" : found->second;
+  static const std::unordered_map<uint32_t, const char*> names = {{4, "Q4_2, withdrawn"},
+                                                                  {5, "Q4_3, withdrawn"},
+                                                                  {9, "Q8_1"},
+                                                                  {16, "IQ2_XXS"},
+                                                                  {17, "IQ2_XS"},
+                                                                  {18, "IQ3_XXS"},
+                                                                  {19, "IQ1_S"},
+                                                                  {21, "IQ3_S"},
+                                                                  {22, "IQ2_S"},
+                                                                  {25, "I16"},
+                                                                  {26, "I32"},
+                                                                  {27, "I64"},
+                                                                  {28, "F64"},
+                                                                  {29, "IQ1_M"},
+                                                                  {31, "Q4_0_4_4, withdrawn"},
+                                                                  {32, "Q4_0_4_8, withdrawn"},
+                                                                  {33, "Q4_0_8_8, withdrawn"},
+                                                                  {34, "TQ1_0"},
+                                                                  {35, "TQ2_0"},
+                                                                  {36, "IQ4_NL_4_4, withdrawn"},
+                                                                  {37, "IQ4_NL_4_8, withdrawn"},
+                                                                  {38, "IQ4_NL_8_8, withdrawn"},
+                                                                  {39, "MXFP4"},
+                                                                  {40, "NVFP4"},
+                                                                  {41, "Q1_0"},
+                                                                  {42, "Q2_0"}};
+  const auto found = names.find(id);
+  return found == names.end() ? "unknown" : found->second;
 }
 
 class HeaderParser {
@@ -235,7 +235,7 @@ Status HeaderParser::parse_tensor_table() {
           tensor_title(record.name), record.record_position,
           fmt::format("a tensor of this name was already given at byte {}; the file is damaged", earlier->second));
     }
-    records_.push_back(std::move(record));
+    records_.push_back(record);
   }
   return {};
 }

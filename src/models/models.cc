@@ -134,6 +134,7 @@ Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
   return config;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the model shares it, as callers see by the value
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint) {
   SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
   SMELT_ASSIGN(ModelConfig config, parse_model_config(*checkpoint));

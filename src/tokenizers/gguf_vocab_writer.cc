@@ -29,7 +29,7 @@ void add_tokens(const Vocab& vocab, Metadata& metadata) {
   metadata.set(kTypes, MetaValue::of_i32s(std::move(types)));
   if (vocab.model != TokenizerModel::byte_bpe) return;
   std::vector<std::string> merges;
-  for (const auto& [left, right] : vocab.merges) merges.push_back(left + " " + right);
+  for (const auto& [left, right] : vocab.merges) merges.push_back(std::string(left).append(" ").append(right));
   metadata.set(kMerges, MetaValue::of_strings(std::move(merges)));
 }
 
