@@ -84,6 +84,14 @@ std::vector<std::string> read_words(const CLI::App& app, int argc, char** argv) 
   return words;
 }
 
+Status check_all_placed(const CLI::App& app) {
+  for (const CLI::App* level = &chosen_app(app); level != nullptr; level = level->get_parent()) {
+    const std::vector<std::string> words = level->remaining();
+    if (!words.empty()) return unexpected_word(*level, words.front());
+  }
+  return {};
+}
+
 Status parse(CLI::App& app, int argc, char** argv) {
   try {
     std::vector<std::string> words = read_words(app, argc, argv);
@@ -95,15 +103,13 @@ Status parse(CLI::App& app, int argc, char** argv) {
     // "--temp: 1 required X missing"
     const std::string what = error.what();
     return usage_error(what.ends_with(" missing") ? what.substr(0, what.find(':')) + ": its value is missing" : what);
+  } catch (const CLI::RequiredError& error) {
+    SMELT_TRY(check_all_placed(app));  // an option misspelt is worth more words than an argument that is missing, too
+    return usage_error(error.what());
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }
-  const CLI::App& chosen = chosen_app(app);
-  for (const CLI::App* level = &chosen; level != nullptr; level = level->get_parent()) {
-    const std::vector<std::string> words = level->remaining();
-    if (!words.empty()) return unexpected_word(*level, words.front());
-  }
-  return {};
+  return check_all_placed(app);
 }
 
 // Control characters and ill-formed bytes, which can come from the command line and from files, are shown as escapes.

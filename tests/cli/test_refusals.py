@@ -33,6 +33,7 @@ class Usage(Models):
         self.refused(USAGE, ["unknown option '--promt'; did you mean --prompt?"], "run", self.model, "--promt", "x")
         self.refused(USAGE, ["unknown option '--xyzzy'; see smelt run --help"], "run", self.model, "--xyzzy=3")
         self.refused(USAGE, ["unknown option '-q'"], "run", self.model, "-q")
+        self.refused(USAGE, ["unknown option '--xyzzy'"], "run", "--xyzzy")
         self.refused(USAGE, ["unexpected argument 'text'"], "run", self.model, "text")
 
     def test_missing_and_contradicting(self):
