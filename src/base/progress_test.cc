@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -66,11 +67,11 @@ std::string read_to_end(int terminal) {
 }
 
 // What a bar of many updates writes to a terminal of so many columns, or nothing if there are no terminals here.
-std::string written_to_terminal(uint16_t columns) {
+std::optional<std::string> written_to_terminal(uint16_t columns) {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) return "";
+  if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) return std::nullopt;
   std::FILE* stream = std::fopen(::ptsname(terminal), "w");
-  if (stream == nullptr) return "";
+  if (stream == nullptr) return std::nullopt;
   const winsize size{24, columns, 0, 0};
   EXPECT_EQ(::ioctl(terminal, TIOCSWINSZ, &size), 0);
   {
@@ -86,19 +87,19 @@ std::string written_to_terminal(uint16_t columns) {
 
 // A row that goes on in the next cannot be drawn over: it would fill the screen.
 TEST(ProgressBar, StaysWithinTheColumnsOfTheTerminal) {
-  const std::string screen = written_to_terminal(50);
-  if (screen.empty()) GTEST_SKIP() << "no pseudo-terminals here";
-  EXPECT_THAT(screen, HasSubstr("\r\x1b[Kquantizing: 500/1000 tensors (50 %)\r"));
-  EXPECT_THAT(written_to_terminal(12), HasSubstr("\r\x1b[Kquantizing:\r"));
+  const auto screen = written_to_terminal(50);
+  if (!screen) GTEST_SKIP() << "no pseudo-terminals here";
+  EXPECT_THAT(*screen, HasSubstr("\r\x1b[Kquantizing: 500/1000 tensors (50 %)\r"));
+  EXPECT_THAT(written_to_terminal(12).value_or(""), HasSubstr("\r\x1b[Kquantizing:\r"));
 }
 
 TEST(ProgressBar, DrawsOnATerminalAndErasesItself) {
-  const std::string screen = written_to_terminal(0);
-  if (screen.empty()) GTEST_SKIP() << "no pseudo-terminals here";
-  EXPECT_THAT(screen, HasSubstr("[############............] quantizing: 500/1000 tensors (50 %)"));
-  EXPECT_THAT(screen, Not(HasSubstr("\n")));
-  EXPECT_THAT(screen, EndsWith("\r\x1b[K"));
-  EXPECT_LT(screen.size(), 1000U) << "redrawn too often";
+  const auto screen = written_to_terminal(0);
+  if (!screen) GTEST_SKIP() << "no pseudo-terminals here";
+  EXPECT_THAT(*screen, HasSubstr("[############............] quantizing: 500/1000 tensors (50 %)"));
+  EXPECT_THAT(*screen, Not(HasSubstr("\n")));
+  EXPECT_THAT(*screen, EndsWith("\r\x1b[K"));
+  EXPECT_LT(screen->size(), 1000U) << "redrawn too often";
 }
 
 TEST(CancelToken, IsSetAndReset) {

@@ -67,7 +67,7 @@ TEST(Windows, MaxWindowsCutsTheText) {
   EXPECT_EQ(cut_windows(*byte_tokenizer(true), kText, many)->n_windows(), 3);
 }
 
-TEST(Windows, TooShortTextsSayWhatToDo) {
+TEST(Windows, TooShortTextsAreErrorsWithAdvice) {
   const auto windows = cut_windows(*byte_tokenizer(true), kText, {.n_ctx = 12, .first_scored = 6});
   ASSERT_FALSE(windows);
   EXPECT_EQ(windows.error().kind, ErrorKind::input);

@@ -110,17 +110,17 @@ void SentencePieceBpe::join_unknown(size_t begin, std::vector<TokenId>& ids) con
 }
 
 void SentencePieceBpe::append_final(std::string_view text, const Parts& parts, std::vector<TokenId>& ids) const {
-  std::vector<std::string_view> todo = {text};
-  while (!todo.empty()) {
-    const std::string_view piece = todo.back();
-    todo.pop_back();
+  std::vector<std::string_view> pieces = {text};
+  while (!pieces.empty()) {
+    const std::string_view piece = pieces.back();
+    pieces.pop_back();
     const TokenId id = index_.find(piece);
     const auto found = parts.find(piece);
     if (id >= 0 && (token(id).type != TokenType::unused || found == parts.end())) {
       ids.push_back(id);
     } else if (found != parts.end()) {
-      todo.push_back(found->second.second);
-      todo.push_back(found->second.first);
+      pieces.push_back(found->second.second);
+      pieces.push_back(found->second.first);
     } else {
       append_uncovered(piece, ids);
     }

@@ -81,4 +81,19 @@ inline Vocab small_byte_vocab(const std::string& pre_tokenizer = "gpt-2") {
   return vocab;
 }
 
+// The texts of the tokens of a text: "▁hello|▁world".
+inline std::string spell(const Tokenizer& tokenizer, std::string_view text, EncodeOptions options = {}) {
+  std::string out;
+  for (const TokenId id : tokenizer.encode(text, options)) {
+    out += (out.empty() ? "" : "|") + tokenizer.vocab().tokens[static_cast<size_t>(id)].text;
+  }
+  return out;
+}
+
+// The same by a vocabulary; the message if it makes no tokenizer.
+inline std::string spell(const Vocab& vocab, std::string_view text, EncodeOptions options = {}) {
+  const auto tokenizer = make_tokenizer(vocab);
+  return tokenizer ? spell(**tokenizer, text, options) : tokenizer.error().message;
+}
+
 }  // namespace smelt

@@ -17,10 +17,10 @@ Result<std::string> type_of(const JsonField& section) {
 Result<std::vector<JsonField>> open_sequence(const std::optional<JsonField>& section, const char* member) {
   std::vector<JsonField> steps;
   if (!section) return steps;
-  std::vector<JsonField> todo = {*section};
-  while (!todo.empty()) {
-    const JsonField step = todo.back();
-    todo.pop_back();
+  std::vector<JsonField> unopened = {*section};
+  while (!unopened.empty()) {
+    const JsonField step = unopened.back();
+    unopened.pop_back();
     SMELT_ASSIGN(const std::string type, type_of(step));
     if (type != "Sequence") {
       steps.push_back(step);
@@ -28,7 +28,7 @@ Result<std::vector<JsonField>> open_sequence(const std::optional<JsonField>& sec
     }
     SMELT_ASSIGN(const JsonField list, step.get(member));
     SMELT_ASSIGN(const JsonValue::Array* parts, list.array());
-    for (size_t i = parts->size(); i-- > 0;) todo.push_back(list.at(i));
+    for (size_t i = parts->size(); i-- > 0;) unopened.push_back(list.at(i));
   }
   return steps;
 }

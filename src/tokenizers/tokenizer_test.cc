@@ -18,15 +18,6 @@ std::shared_ptr<const Tokenizer> make(Vocab vocab) {
   return tokenizer ? *tokenizer : nullptr;
 }
 
-// "▁hello|▁world"
-std::string spell(const Tokenizer& tokenizer, std::string_view text, EncodeOptions options = {}) {
-  std::string out;
-  for (const TokenId id : tokenizer.encode(text, options)) {
-    out += (out.empty() ? "" : "|") + tokenizer.vocab().tokens[static_cast<size_t>(id)].text;
-  }
-  return out;
-}
-
 TEST(SentencePieceBpeTest, MergesByScoreAfterASpace) {
   const auto tokenizer = make(small_sentencepiece_vocab());
   EXPECT_EQ(spell(*tokenizer, "hello"), "▁hello");

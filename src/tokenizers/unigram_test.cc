@@ -25,16 +25,6 @@ Vocab small_unigram_vocab() {
   return vocab;
 }
 
-std::string spell(const Vocab& vocab, std::string_view text, EncodeOptions options = {}) {
-  const auto tokenizer = make_tokenizer(vocab);
-  if (!tokenizer) return tokenizer.error().message;
-  std::string out;
-  for (const TokenId id : (*tokenizer)->encode(text, options)) {
-    out += (out.empty() ? "" : "|") + vocab.tokens[static_cast<size_t>(id)].text;
-  }
-  return out;
-}
-
 TEST(UnigramTest, TakesTheBestSum) {
   const Vocab vocab = small_unigram_vocab();
   EXPECT_EQ(spell(vocab, "ab"), "▁|ab");    // -7; ▁a|b is -7 too, and its last token is shorter

@@ -21,16 +21,6 @@ Vocab small_wordpiece_vocab() {
   return vocab;
 }
 
-std::string spell(const Vocab& vocab, std::string_view text, EncodeOptions options = {}) {
-  const auto tokenizer = make_tokenizer(vocab);
-  if (!tokenizer) return tokenizer.error().message;
-  std::string out;
-  for (const TokenId id : (*tokenizer)->encode(text, options)) {
-    out += (out.empty() ? "" : "|") + vocab.tokens[static_cast<size_t>(id)].text;
-  }
-  return out;
-}
-
 TEST(WordPieceTest, TakesTheLongestTokensFromTheLeft) {
   const Vocab vocab = small_wordpiece_vocab();
   EXPECT_EQ(spell(vocab, "unaffable"), "▁unaff|able");

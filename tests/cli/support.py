@@ -29,6 +29,7 @@ def published_text():
 
 PROGRESS = re.compile(r"[^:\n]+: .*\(\d+ %\)(, .* left)?\n")
 
+
 class Result:
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, out, err
@@ -138,6 +139,30 @@ class CliTest(unittest.TestCase):
 
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\x07")
+
+
+class StoriesTest(CliTest):
+    """Has the trained model as a GGUF file in .model, made once for a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = cls.shared / "stories.gguf"
+        cls.make("convert", STORIES, cls.model, "--type", "f32")
+
+    @classmethod
+    def make(cls, *words):
+        """Runs the command in the folder that all tests of the class share."""
+        maker = cls()
+        maker.folder = cls.shared
+        maker.ok(*words)
+
+    @classmethod
+    def make_hf(cls):
+        """The model as a Hugging Face folder."""
+        folder = cls.shared / "stories-hf"
+        cls.make("convert", cls.model, folder, "--type", "f32")
+        return folder
 
 
 class Terminal:

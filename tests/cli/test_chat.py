@@ -6,7 +6,7 @@ import stat
 import subprocess
 
 from model_files import STRING, make_model, read_gguf, repeated_f16, write_gguf
-from support import STORIES, CliTest, Terminal, clean_environment, main
+from support import StoriesTest, Terminal, clean_environment, main
 
 CHATML = b"{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
 LLAMA2 = b"{{ bos_token }}[INST] <<SYS>>\n{{ system }}\n<</SYS>>\n\n{{ content }} [/INST]{{ eos_token }}"
@@ -15,15 +15,7 @@ ZEPHYR = b"{% for m in messages %}<|{{ m.role }}|>\n<|user|>\n{{ m.content }}{{ 
 GEMMA = b"{{ bos_token }}<start_of_turn>{{ role }}\n{{ content }}<end_of_turn>\n"
 
 
-class Models(CliTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.model = cls.shared / "stories.gguf"
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.model, "--type", "f32")
-
+class Models(StoriesTest):
     def with_template(self, template):
         keys, tensors = read_gguf(self.model)
         keys["tokenizer.chat_template"] = (STRING, template)

@@ -3,26 +3,22 @@ import json
 import math
 
 from model_files import read_gguf, write_gguf
-from support import ROOT, STORIES, CliTest, main, published_text
+from support import ROOT, STORIES, StoriesTest, main, published_text
 
 PERPLEXITY_KEYS = ["perplexity", "standard_error", "mean_nll", "bits_per_byte", "tokens", "windows", "n_ctx",
                    "first_scored", "seconds"]
 
 
-class Eval(CliTest):
+class Eval(StoriesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.model = cls.shared / "stories.gguf"
         cls.q8 = cls.shared / "q8.gguf"
         cls.q4 = cls.shared / "q4.gguf"
         cls.text = cls.shared / "text"
         cls.text.write_text(published_text() * 6 + (ROOT / "LICENSE").read_text()[:3000])
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.model, "--type", "f32")
-        maker.ok("quantize", cls.model, cls.q8, "--type", "Q8_0")
-        maker.ok("quantize", cls.model, cls.q4, "--type", "Q4_0")
+        cls.make("quantize", cls.model, cls.q8, "--type", "Q8_0")
+        cls.make("quantize", cls.model, cls.q4, "--type", "Q4_0")
 
     def json(self, *words, **more):
         return json.loads(self.ok("eval", *words, "--json", **more).out)

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from model_files import make_model, read_gguf, repeated_f16
-from support import PROMPT, SMELT, STORIES, CliTest, clean_environment, main
+from support import PROMPT, SMELT, StoriesTest, clean_environment, main
 
 INTERRUPTED = "interrupted; o.gguf was not written"
 
@@ -22,14 +22,10 @@ def closed(fd):
     return lambda: os.close(fd)
 
 
-class Models(CliTest):
+class Models(StoriesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.model = cls.shared / "stories.gguf"
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.model, "--type", "f32")
         # Seconds of work for one thread in the slowest type.
         cls.big = make_model(cls.shared / "big.gguf", cls.model, d_model=1024, d_ff=2816, n_layers=3, values=repeated_f16)
 

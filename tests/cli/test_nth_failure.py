@@ -8,24 +8,19 @@ import errno
 import os
 import unittest
 
-from support import PROMPT, STORIES, CliTest, clean_environment, main
+from support import PROMPT, StoriesTest, clean_environment, main
 
 LIBRARY = os.environ.get("SMELT_FAIL_LIBRARY", "")
 FULL = os.environ.get("SMELT_FULL") == "1"
 
 
 @unittest.skipUnless(LIBRARY, "SMELT_FAIL_LIBRARY names no library to preload")
-class NthFailure(CliTest):
+class NthFailure(StoriesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.model = cls.shared / "stories.gguf"
-        cls.hf = cls.shared / "hf"
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.model, "--type", "f32")
-        maker.ok("convert", cls.model, cls.hf, "--type", "f32")
-        maker.ok("run", cls.model, "-p", PROMPT, "-n", "3", "--prompt-cache", "cache")
+        cls.hf = cls.make_hf()
+        cls.make("run", cls.model, "-p", PROMPT, "-n", "3", "--prompt-cache", "cache")
         cls.commands = {
             "quantize": ("quantize", cls.model, "out"),
             "quantize over another": ("quantize", cls.hf, "old", "--force"),

@@ -5,7 +5,7 @@ import struct
 
 from model_files import (BLOCKS, STRING, U32, Tensor, make_model, read_gguf, read_safetensors_header, split_gguf,
                          write_gguf)
-from support import PROMPT, STORIES, CliTest, main, published_text
+from support import PROMPT, STORIES, StoriesTest, main
 
 # ggml's numbers by smelt's names
 NUMBERS = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q2_K": 10, "Q3_K": 11, "Q4_K": 12,
@@ -15,15 +15,11 @@ MIXES = {"F32": 0, "F16": 1, "BF16": 30, "Q8_0": 8, "Q6_K": 14, "Q5_K_M": 13, "Q
          "Q3_K_S": 11, "Q2_K": 10, "Q2_K_S": 10}
 
 
-class Models(CliTest):
+class Models(StoriesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.small = cls.shared / "stories.gguf"
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.small, "--type", "f32")
-        cls.wide = make_model(cls.shared / "wide.gguf", cls.small)
+        cls.wide = make_model(cls.shared / "wide.gguf", cls.model)
 
     def json(self, *words, **more):
         return json.loads(self.ok(*words, "--json", **more).out)
@@ -67,26 +63,26 @@ class Mixes(Models):
                 self.assertEqual(types["blk.0.attn_norm.weight"], 0)
 
     def test_rows_of_64_fall_back(self):
-        block_rows = {t.name: t.dims[0] for t in read_gguf(self.small)[1]}
+        block_rows = {t.name: t.dims[0] for t in read_gguf(self.model)[1]}
         for mix in MIXES:
             with self.subTest(mix):
-                types = self.check_mix(self.small, mix)
+                types = self.check_mix(self.model, mix)
                 for name, number in types.items():
                     self.assertEqual(block_rows[name] % BLOCKS[number][0], 0, f"{name} in type {number}")
                 self.assertIn(types["blk.0.ffn_down.weight"], (0, 1, 30), "rows of 172 are whole blocks of no small type")
 
     def test_the_reason_is_told(self):
-        table = self.ok("quantize", self.small, "--type", "Q4_K_M", "--dry-run").text
+        table = self.ok("quantize", self.model, "--type", "Q4_K_M", "--dry-run").text
         self.assertRegex(table, r"(?m)^blk\.0\.ffn_down\.weight +64 x 172 +F32 +F16 .*rows of 172 are not a multiple of 256")
         self.assertRegex(table, r"(?m)^47 tensors: 1016 KiB before, \S+ KiB after \(\S+ times smaller\), \S+ bits per weight")
 
     def test_more_bits_lose_less(self):
         name = "blk.0.ffn_gate.weight"
-        original = {t.name: t for t in read_gguf(self.small)[1]}[name]
+        original = {t.name: t for t in read_gguf(self.model)[1]}[name]
         losses = []
         for mix in ("Q4_0", "Q5_0", "Q8_0"):
             out = self.folder / f"{mix}.gguf"
-            self.ok("quantize", self.small, out, "--type", mix)
+            self.ok("quantize", self.model, out, "--type", mix)
             self.ok("convert", out, self.folder / f"{mix}-back.gguf", "--type", "f32", "--allow-requantize")
             again = {t.name: t for t in read_gguf(self.folder / f"{mix}-back.gguf")[1]}[name]
             pairs = zip(struct.iter_unpack("<f", original.data), struct.iter_unpack("<f", again.data))
@@ -121,7 +117,7 @@ class Choices(Models):
     def test_keep_output(self):
         self.assertEqual(self.quantized()["output.weight"], 14)
         self.assertEqual(self.quantized("--keep-output", "f16")["output.weight"], 1)
-        self.assertEqual(self.quantized("--keep-output", "Q8_0", model=self.small)["token_embd.weight"], 8)
+        self.assertEqual(self.quantized("--keep-output", "Q8_0", model=self.model)["token_embd.weight"], 8)
 
     def test_requantizing_must_be_asked_for(self):
         self.ok("quantize", self.wide, "q5.gguf", "--type", "Q5_K_S")
@@ -145,7 +141,7 @@ class Choices(Models):
         self.assertEqual(self.names(self.folder / "folder"), ["note.txt"])
 
     def test_input_is_never_the_output(self):
-        model = make_model(self.folder / "m.gguf", self.small)
+        model = make_model(self.folder / "m.gguf", self.model)
         before = model.read_bytes()
         (self.folder / "link.gguf").symlink_to("m.gguf")
         (self.folder / "hard.gguf").hardlink_to(model)
@@ -153,7 +149,7 @@ class Choices(Models):
             self.refused(2, "is both input and output", "quantize", "m.gguf", out, "--force")
         self.ok("convert", "m.gguf", "folder")
         self.refused(2, "is both input and output", "convert", "folder", "folder", "--force")
-        self.ok("convert", self.small, "folder/inner.gguf", "--type", "f32")
+        self.ok("convert", self.model, "folder/inner.gguf", "--type", "f32")
         self.refused(2, "the input lies there", "convert", "folder/inner.gguf", "folder", "--force")
         self.assertEqual(model.read_bytes(), before)
 
@@ -172,23 +168,23 @@ class Forms(Models):
 
     def check_same(self, model):
         words = ("-n", "30", "--temp", "0")
-        wanted = self.ok("run", self.small, "-p", PROMPT, *words).out
+        wanted = self.ok("run", self.model, "-p", PROMPT, *words).out
         self.assertEqual(self.ok("run", model, "-p", PROMPT, *words).out, wanted)
         self.ok("quantize", model, "form.gguf", "--type", "Q4_K_M")
-        self.ok("quantize", self.small, "whole.gguf", "--type", "Q4_K_M")
+        self.ok("quantize", self.model, "whole.gguf", "--type", "Q4_K_M")
         tensors = [{t.name: t for t in read_gguf(self.folder / n)[1]} for n in ("form.gguf", "whole.gguf")]
         self.assertEqual(*tensors)
         return read_gguf(self.folder / "form.gguf")[0]
 
     def test_split_in_parts(self):
-        first = split_gguf(self.small, self.folder, 3)
+        first = split_gguf(self.model, self.folder, 3)
         self.assertEqual(len(self.names()), 3)
         keys = self.check_same(first)
         self.assertEqual([k for k in keys if k.startswith("split.")], [], "the output is one file")
         self.assertEqual(self.json("inspect", first)["parameters"], 260032)
 
     def test_split_part_missing_or_not_the_first(self):
-        first = split_gguf(self.small, self.folder, 3)
+        first = split_gguf(self.model, self.folder, 3)
         second = self.folder / "stories-00002-of-00003.gguf"
         self.refused(1, "stories-00002-of-00003.gguf", "run", second, "-p", "x")
         second.unlink()
@@ -196,18 +192,18 @@ class Forms(Models):
         self.refused(1, "stories-00002-of-00003.gguf", "quantize", first, "o.gguf")
 
     def test_gguf_version_2(self):
-        keys, tensors = read_gguf(self.small)
+        keys, tensors = read_gguf(self.model)
         write_gguf(self.folder / "v2.gguf", keys, tensors, version=2)
         self.check_same(self.folder / "v2.gguf")
         self.assertEqual(self.json("inspect", "v2.gguf")["format"], "GGUF v2")
 
     def test_other_alignment(self):
-        keys, tensors = read_gguf(self.small)
+        keys, tensors = read_gguf(self.model)
         write_gguf(self.folder / "a.gguf", {**keys, "general.alignment": (U32, 256)}, tensors, alignment=256)
         self.check_same(self.folder / "a.gguf")
 
     def test_hugging_face_folder_in_shards(self):
-        self.ok("convert", self.small, "hf", "--type", "f32")
+        self.ok("convert", self.model, "hf", "--type", "f32")
         folder = self.folder / "hf"
         data = (folder / "model.safetensors").read_bytes()
         header = read_safetensors_header(folder / "model.safetensors")
@@ -237,29 +233,29 @@ class Forms(Models):
 
 class Inspect(Models):
     def test_what_is_shown(self):
-        text = self.ok("inspect", self.small).text
+        text = self.ok("inspect", self.model).text
         for title in ("file", "name", "architecture", "layers", "attention", "positions", "norm", "output head", "context",
                       "tokenizer", "chat form", "parameters", "weights", "memory", "check"):
             self.assertRegex(text, rf"(?m)^{title} ")
         self.assertIn("sound, all values finite", text)
         self.assertNotIn("blk.0", text)
-        table = self.ok("inspect", self.small, "--tensors").text
+        table = self.ok("inspect", self.model, "--tensors").text
         self.assertEqual(len(re.findall(r"(?m)^\S+\.weight +F32 ", table)), 47)
 
     def test_json(self):
-        shown = self.json("inspect", self.small, "--tensors", "-c", "100", "--kv-type", "f32")
+        shown = self.json("inspect", self.model, "--tensors", "-c", "100", "--kv-type", "f32")
         self.assertEqual(list(shown), ["path", "format", "file_bytes", "parameters", "weights_bytes", "bits_per_weight",
                                        "types", "config", "memory", "tokenizer", "chat_form", "tensors", "sound",
                                        "values_checked"])
         self.assertEqual(shown["config"]["n_kv_heads"], 4)
         self.assertEqual((shown["memory"]["n_ctx"], shown["memory"]["kv_type"]), (100, "F32"))
-        data = self.small.read_bytes()
-        for ours, theirs in zip(shown["tensors"], read_gguf(self.small)[1]):
+        data = self.model.read_bytes()
+        for ours, theirs in zip(shown["tensors"], read_gguf(self.model)[1]):
             self.assertEqual((ours["name"], ours["bytes"], ours["shape"]), (theirs.name, len(theirs.data), theirs.dims[::-1]))
             self.assertEqual(data[ours["offset"]:ours["offset"] + ours["bytes"]], theirs.data)
 
     def test_a_value_that_is_no_number(self):
-        keys, tensors = read_gguf(self.small)
+        keys, tensors = read_gguf(self.model)
         bad = bytearray(tensors[6].data)
         bad[4 * 70:4 * 71] = struct.pack("<f", float("nan"))
         tensors[6] = Tensor(tensors[6].name, tensors[6].type_number, tensors[6].dims, bytes(bad))
@@ -273,7 +269,7 @@ class Inspect(Models):
         self.assertTrue(self.json("inspect", "nan.gguf", "--quick")["sound"], "values are not read")
 
     def test_names_from_files_are_escaped(self):
-        keys, tensors = read_gguf(self.small)
+        keys, tensors = read_gguf(self.model)
         keys["general.name"] = (STRING, b"\x1b[31mred\x1b[0m\nand a line %n")
         write_gguf(self.folder / "red.gguf", keys, tensors)
         for words in (("inspect",), ("inspect", "--tensors"), ("run", "-p", "x", "-n", "1")):

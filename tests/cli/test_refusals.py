@@ -5,21 +5,16 @@ import shutil
 import socket
 
 from model_files import make_model, read_gguf
-from support import PROMPT, STORIES, CliTest, clean_environment, main
+from support import PROMPT, StoriesTest, clean_environment, main
 
 INPUT, USAGE = 1, 2
 
 
-class Models(CliTest):
+class Models(StoriesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.model = cls.shared / "stories.gguf"
-        cls.hf = cls.shared / "hf"
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.model, "--type", "f32")
-        maker.ok("convert", cls.model, cls.hf, "--type", "f32")
+        cls.hf = cls.make_hf()
 
 
 class Usage(Models):

@@ -3,7 +3,7 @@ import json
 import re
 
 from model_files import make_model, repeated_f16
-from support import PROMPT, ROOT, STORIES, CliTest, Terminal, clean_environment, main
+from support import PROMPT, ROOT, STORIES, CliTest, StoriesTest, Terminal, clean_environment, main
 
 COMMANDS = ["run", "chat", "quantize", "convert", "eval", "inspect", "tokenize", "detokenize", "completions", "help"]
 # The options that the command line promises, by command.
@@ -52,14 +52,10 @@ class Help(CliTest):
         self.assertEqual(self.ok("--version").text, f"smelt {wanted}\n")
 
 
-class OnATerminal(CliTest):
+class OnATerminal(StoriesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.model = cls.shared / "stories.gguf"
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.model, "--type", "f32")
         cls.big = make_model(cls.shared / "big.gguf", cls.model, d_model=1024, d_ff=2816, n_layers=1, values=repeated_f16)
         (cls.shared / "text").write_text("Once upon a time there was a fish. " * 800)
 

@@ -6,21 +6,16 @@ import shutil
 import struct
 
 from model_files import ARRAY, BOOL, F32, F64, I16, I64, STRING, U32, U64, U8, make_model, read_gguf, write_gguf
-from support import PROMPT, STORIES, CliTest, main, published_text
+from support import PROMPT, STORIES, StoriesTest, main, published_text
 
 GREEDY = ("--temp", "0", "--kv-type", "f32")
 
 
-class Models(CliTest):
+class Models(StoriesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.gguf = cls.shared / "stories.gguf"
-        cls.hf = cls.shared / "stories-hf"
-        maker = cls()
-        maker.folder = cls.shared
-        maker.ok("convert", STORIES, cls.gguf, "--type", "f32")
-        maker.ok("convert", cls.gguf, cls.hf, "--type", "f32")
+        cls.hf = cls.make_hf()
 
     def run_json(self, *words, **more):
         return json.loads(self.ok("run", *words, "--json", **more).out)
@@ -38,14 +33,14 @@ class PublishedText(Models):
         self.check(STORIES)
 
     def test_from_gguf(self):
-        self.check(self.gguf)
+        self.check(self.model)
 
     def test_from_hugging_face_folder(self):
         self.check(self.hf)
 
     def test_any_thread_count(self):
         for threads in ("1", "2", "5"):
-            text = self.ok("run", self.gguf, "-p", PROMPT, "-n", "252", "-t", threads, *GREEDY).text
+            text = self.ok("run", self.model, "-p", PROMPT, "-n", "252", "-t", threads, *GREEDY).text
             self.assertEqual(text, published_text() + "\n", f"{threads} threads")
 
 
@@ -59,10 +54,10 @@ class RoundTrips(Models):
     def test_gguf_to_folder_to_gguf(self):
         back = self.folder / "back.gguf"
         self.ok("convert", self.hf, back, "--type", "f32")
-        self.assert_same_model(self.gguf, back)
+        self.assert_same_model(self.model, back)
 
     def test_every_kind_of_metadata(self):
-        keys, tensors = read_gguf(self.gguf)
+        keys, tensors = read_gguf(self.model)
         keys.update({
             "general.license": (STRING, b"mit"), "general.license.link": (STRING, "https://example.org/ü".encode()),
             "general.author": (STRING, b'a "quoted" name\nand a line'), "x.u8": (U8, 255), "x.i16": (I16, -32768),
@@ -88,7 +83,7 @@ class RoundTrips(Models):
     def test_sixteen_bits_keep_what_they_hold(self):
         for kind in ("f16", "bf16"):
             gguf, folder, back = (self.folder / n for n in (f"{kind}.gguf", kind, f"{kind}-2.gguf"))
-            self.ok("convert", self.gguf, gguf, "--type", kind)
+            self.ok("convert", self.model, gguf, "--type", kind)
             self.ok("convert", gguf, folder, "--type", kind)
             self.ok("convert", folder, back, "--type", kind)
             self.assert_same_model(gguf, back)
@@ -97,42 +92,42 @@ class RoundTrips(Models):
 class Options(Models):
     def test_prompt_from_option_file_and_standard_input(self):
         (self.folder / "prompt.txt").write_text(PROMPT + "\n")
-        by_option = self.ok("run", self.gguf, "-p", PROMPT, "-n", "20", *GREEDY).out
-        self.assertEqual(self.ok("run", self.gguf, "-f", "prompt.txt", "-n", "20", *GREEDY).out, by_option)
-        self.assertEqual(self.ok("run", self.gguf, "-n", "20", *GREEDY, stdin=PROMPT).out, by_option)
-        self.assertEqual(self.ok("run", self.gguf, "-n", "20", *GREEDY, stdin=PROMPT + "\n").out, by_option)
-        with_two = self.ok("run", self.gguf, "-n", "20", *GREEDY, stdin=PROMPT + "\n\n").text
+        by_option = self.ok("run", self.model, "-p", PROMPT, "-n", "20", *GREEDY).out
+        self.assertEqual(self.ok("run", self.model, "-f", "prompt.txt", "-n", "20", *GREEDY).out, by_option)
+        self.assertEqual(self.ok("run", self.model, "-n", "20", *GREEDY, stdin=PROMPT).out, by_option)
+        self.assertEqual(self.ok("run", self.model, "-n", "20", *GREEDY, stdin=PROMPT + "\n").out, by_option)
+        with_two = self.ok("run", self.model, "-n", "20", *GREEDY, stdin=PROMPT + "\n\n").text
         self.assertTrue(with_two.startswith(PROMPT + "\n"), "only one newline is taken off")
 
     def test_prompt_from_a_pipe_by_name(self):
-        wanted = self.ok("run", self.gguf, "-p", PROMPT, "-n", "20", *GREEDY).out
-        self.assertEqual(self.ok("run", self.gguf, "-f", "/dev/stdin", "-n", "20", *GREEDY, stdin=PROMPT).out, wanted)
+        wanted = self.ok("run", self.model, "-p", PROMPT, "-n", "20", *GREEDY).out
+        self.assertEqual(self.ok("run", self.model, "-f", "/dev/stdin", "-n", "20", *GREEDY, stdin=PROMPT).out, wanted)
         read, write = os.pipe()
         os.write(write, PROMPT.encode())
         os.close(write)
-        words = ("run", self.gguf, "-f", f"/dev/fd/{read}", "-n", "20", *GREEDY)
+        words = ("run", self.model, "-f", f"/dev/fd/{read}", "-n", "20", *GREEDY)
         self.assertEqual(self.ok(*words, pass_fds=(read,)).out, wanted)
         os.close(read)
 
     def test_an_option_may_begin_with_a_dash(self):
-        self.assertTrue(self.ok("run", self.gguf, "-p", "--help", "-n", "1").text.startswith("--help"))
-        self.assertTrue(self.ok("run", self.gguf, "--prompt=-5 is", "-n", "1").text.startswith("-5 is"))
+        self.assertTrue(self.ok("run", self.model, "-p", "--help", "-n", "1").text.startswith("--help"))
+        self.assertTrue(self.ok("run", self.model, "--prompt=-5 is", "-n", "1").text.startswith("-5 is"))
 
     def test_seeds_reproduce(self):
-        texts = {seed: self.ok("run", self.gguf, "-p", PROMPT, "-n", "40", "--seed", seed).text for seed in "123"}
+        texts = {seed: self.ok("run", self.model, "-p", PROMPT, "-n", "40", "--seed", seed).text for seed in "123"}
         self.assertEqual(len(set(texts.values())), 3, "different seeds give different texts")
         for seed, text in texts.items():
-            self.assertEqual(self.ok("run", self.gguf, "-p", PROMPT, "-n", "40", "--seed", seed, "-t", "1").text, text)
+            self.assertEqual(self.ok("run", self.model, "-p", PROMPT, "-n", "40", "--seed", seed, "-t", "1").text, text)
 
     def test_a_seed_by_chance_is_told_and_reproduces(self):
-        first = self.run_json(self.gguf, "-p", PROMPT, "-n", "40", "--temp", "1")
-        again = self.run_json(self.gguf, "-p", PROMPT, "-n", "40", "--temp", "1", "--seed", str(first["seed"]))
+        first = self.run_json(self.model, "-p", PROMPT, "-n", "40", "--temp", "1")
+        again = self.run_json(self.model, "-p", PROMPT, "-n", "40", "--temp", "1", "--seed", str(first["seed"]))
         self.assertEqual(first["text"], again["text"])
-        other = self.run_json(self.gguf, "-p", PROMPT, "-n", "40", "--temp", "1")
+        other = self.run_json(self.model, "-p", PROMPT, "-n", "40", "--temp", "1")
         self.assertNotEqual(first["seed"], other["seed"])
 
     def test_every_sampling_option_is_taken(self):
-        plain = ("run", self.gguf, "-p", PROMPT, "-n", "60", "--seed", "5", "--no-echo")
+        plain = ("run", self.model, "-p", PROMPT, "-n", "60", "--seed", "5", "--no-echo")
         base = self.ok(*plain, "--temp", "1.5", "--top-k", "0", "--top-p", "1", "--min-p", "0").text
         for words in (("--top-k", "1"), ("--top-p", "0.1"), ("--min-p", "0.9"), ("--typical", "0.2"),
                       ("--repeat-penalty", "3"), ("--presence", "5"), ("--frequency", "5"), ("--temp", "0.2")):
@@ -141,19 +136,19 @@ class Options(Models):
             self.assertNotEqual(changed, base, f"{words} changed nothing")
 
     def test_stop_text_over_token_boundaries(self):
-        whole = self.run_json(self.gguf, "-p", PROMPT, "-n", "100", *GREEDY)["text"]
+        whole = self.run_json(self.model, "-p", PROMPT, "-n", "100", *GREEDY)["text"]
         for stop in ("little girl named Lily", "y. She lo", "ved to pl", "."):
-            result = self.run_json(self.gguf, "-p", PROMPT, "-n", "100", *GREEDY, "--stop", stop)
+            result = self.run_json(self.model, "-p", PROMPT, "-n", "100", *GREEDY, "--stop", stop)
             self.assertEqual((result["text"], result["finish_reason"]), (whole.split(stop)[0], "stop_string"))
-        result = self.run_json(self.gguf, "-p", PROMPT, "-n", "100", *GREEDY, "--stop", "never said")
+        result = self.run_json(self.model, "-p", PROMPT, "-n", "100", *GREEDY, "--stop", "never said")
         self.assertEqual((result["text"], result["finish_reason"]), (whole, "length"))
 
     def test_several_stops_the_first_counts(self):
-        text = self.ok("run", self.gguf, "-p", PROMPT, *GREEDY, "--no-echo", "--stop", "park", "--stop", "loved").text
+        text = self.ok("run", self.model, "-p", PROMPT, *GREEDY, "--no-echo", "--stop", "park", "--stop", "loved").text
         self.assertEqual(text, ", there was a little girl named Lily. She \n")
 
     def test_json_keys(self):
-        result = self.run_json(self.gguf, "-p", PROMPT, "-n", "10", "--seed", "7")
+        result = self.run_json(self.model, "-p", PROMPT, "-n", "10", "--seed", "7")
         self.assertEqual(list(result), [
             "prompt", "text", "ids", "finish_reason", "seed", "prompt_tokens", "prompt_tokens_computed", "prompt_seconds",
             "prompt_tokens_per_second", "text_tokens", "text_seconds", "text_tokens_per_second", "peak_memory_bytes"])
@@ -163,20 +158,20 @@ class Options(Models):
         self.assertEqual(result["finish_reason"], "length")
 
     def test_a_full_context_stops_with_a_message(self):
-        result = self.ok("run", self.gguf, "-p", PROMPT, "-n", "-1", "-c", "30", *GREEDY)
+        result = self.ok("run", self.model, "-p", PROMPT, "-n", "-1", "-c", "30", *GREEDY)
         self.assertIn(b"the context is full; -c makes it longer", result.err)
         self.assertTrue(published_text().startswith(result.text[:-1]))
-        counted = self.run_json(self.gguf, "-p", PROMPT, "-n", "-1", "-c", "30", *GREEDY)
+        counted = self.run_json(self.model, "-p", PROMPT, "-n", "-1", "-c", "30", *GREEDY)
         self.assertEqual(counted["finish_reason"], "context_full")
         self.assertEqual(counted["prompt_tokens"] + counted["text_tokens"], 31, "the last one is not put into the context")
 
     def test_a_prompt_longer_than_the_context_is_refused(self):
-        result = self.smelt("run", self.gguf, "-p", PROMPT * 20, "-c", "30", "--no-echo", "--json")
+        result = self.smelt("run", self.model, "-p", PROMPT * 20, "-c", "30", "--no-echo", "--json")
         self.assert_refused(result, 1, "tokens, the context 30", "-c")
 
     def test_no_tokens_wanted(self):
-        self.assertEqual(self.ok("run", self.gguf, "-p", PROMPT, "-n", "0").text, PROMPT + "\n")
-        self.assertEqual(self.ok("run", self.gguf, "-p", "", "-n", "0", "--no-echo").text, "\n")
+        self.assertEqual(self.ok("run", self.model, "-p", PROMPT, "-n", "0").text, PROMPT + "\n")
+        self.assertEqual(self.ok("run", self.model, "-p", "", "-n", "0", "--no-echo").text, "\n")
 
 
 class EndTokens(Models):
@@ -190,7 +185,7 @@ class EndTokens(Models):
 
     def setUp(self):
         super().setUp()
-        self.whole = self.run_json(self.gguf, "-p", PROMPT, "-n", "100", *GREEDY)["ids"]
+        self.whole = self.run_json(self.model, "-p", PROMPT, "-n", "100", *GREEDY)["ids"]
 
     def test_folder_without_a_record_of_a_gguf(self):
         end = self.whole[12]
@@ -225,7 +220,7 @@ class EndTokens(Models):
 
     def test_end_of_turn_of_a_gguf(self):
         end = self.whole[20]
-        keys, tensors = read_gguf(self.gguf)
+        keys, tensors = read_gguf(self.model)
         keys["tokenizer.ggml.eot_token_id"] = (U32, end)
         model = self.folder / "eot.gguf"
         write_gguf(model, keys, tensors)
@@ -234,65 +229,65 @@ class EndTokens(Models):
 
 class PromptCache(Models):
     def test_second_run_computes_less(self):
-        words = (self.gguf, "-p", published_text()[:400], "-n", "20", *GREEDY, "--prompt-cache", "cache")
+        words = (self.model, "-p", published_text()[:400], "-n", "20", *GREEDY, "--prompt-cache", "cache")
         first, second = self.run_json(*words), self.run_json(*words)
         self.assertEqual(first["prompt_tokens"], first["prompt_tokens_computed"])
         self.assertLessEqual(second["prompt_tokens_computed"], 1)
         self.assertEqual(first["text"], second["text"])
-        other = self.run_json(self.gguf, "-p", published_text()[:300] + " And then", "-n", "20", *GREEDY, "--prompt-cache",
+        other = self.run_json(self.model, "-p", published_text()[:300] + " And then", "-n", "20", *GREEDY, "--prompt-cache",
                               "cache")
         self.assertLess(other["prompt_tokens_computed"], 20)
-        plain = self.run_json(self.gguf, "-p", published_text()[:300] + " And then", "-n", "20", *GREEDY)
+        plain = self.run_json(self.model, "-p", published_text()[:300] + " And then", "-n", "20", *GREEDY)
         self.assertEqual(other["text"], plain["text"], "the shared beginning is used, the rest is computed anew")
         self.assertEqual(self.names(), ["cache"])
 
     def test_refused_for_another_model(self):
-        self.ok("run", self.gguf, "-p", PROMPT, "-n", "2", "--prompt-cache", "cache")
-        other = make_model(self.folder / "other.gguf", self.gguf)
+        self.ok("run", self.model, "-p", PROMPT, "-n", "2", "--prompt-cache", "cache")
+        other = make_model(self.folder / "other.gguf", self.model)
         before = (self.folder / "cache").read_bytes()
         self.refused(1, ["cache:", "another model"], "run", other, "-p", PROMPT, "-n", "2", "--prompt-cache", "cache")
         self.assertEqual((self.folder / "cache").read_bytes(), before)
 
     def test_refused_when_damaged(self):
-        self.ok("run", self.gguf, "-p", PROMPT, "-n", "2", "--prompt-cache", "cache")
+        self.ok("run", self.model, "-p", PROMPT, "-n", "2", "--prompt-cache", "cache")
         whole = (self.folder / "cache").read_bytes()
         damaged = {"cut": whole[:-9], "longer": whole + b"x", "flipped": whole[:99] + bytes([whole[99] ^ 4]) + whole[100:],
                    "empty": b"", "text": b"not a cache\n" * 20, "version": whole[:8] + struct.pack("<I", 9) + whole[12:]}
         for name, data in damaged.items():
             with self.subTest(name):
                 (self.folder / "bad").write_bytes(data)
-                self.refused(1, "bad:", "run", self.gguf, "-p", PROMPT, "-n", "2", "--prompt-cache", "bad")
+                self.refused(1, "bad:", "run", self.model, "-p", PROMPT, "-n", "2", "--prompt-cache", "bad")
 
     def test_a_place_where_none_can_be_is_told_before_the_work(self):
-        self.refused(1, ["no/cache", "cannot be written"], "run", self.gguf, "-p", PROMPT, "--prompt-cache", "no/cache")
+        self.refused(1, ["no/cache", "cannot be written"], "run", self.model, "-p", PROMPT, "--prompt-cache", "no/cache")
 
 
 class Tokens(Models):
     def test_ids_and_back(self):
-        self.assertEqual(self.ok("tokenize", self.gguf, "-p", PROMPT).text, "403 407 261 378\n")
-        self.assertEqual(self.ok("tokenize", self.gguf, "-p", PROMPT, "--special").text, "1 403 407 261 378\n")
-        self.assertEqual(self.ok("detokenize", self.gguf, "403", "407", "261", "378").text, PROMPT + "\n")
-        self.assertEqual(self.ok("detokenize", self.gguf, "1", "403", "--special").text, "<s> Once\n")
-        self.assertEqual(self.ok("detokenize", self.gguf, stdin="403 407\n261 378\n").text, PROMPT + "\n")
+        self.assertEqual(self.ok("tokenize", self.model, "-p", PROMPT).text, "403 407 261 378\n")
+        self.assertEqual(self.ok("tokenize", self.model, "-p", PROMPT, "--special").text, "1 403 407 261 378\n")
+        self.assertEqual(self.ok("detokenize", self.model, "403", "407", "261", "378").text, PROMPT + "\n")
+        self.assertEqual(self.ok("detokenize", self.model, "1", "403", "--special").text, "<s> Once\n")
+        self.assertEqual(self.ok("detokenize", self.model, stdin="403 407\n261 378\n").text, PROMPT + "\n")
 
     def test_special_tokens_only_when_asked(self):
-        self.assertNotIn("2", self.ok("tokenize", self.gguf, "-p", "</s>").text.split())
-        self.assertEqual(self.ok("tokenize", self.gguf, "-p", "</s>", "--parse-special").text, "2\n")
+        self.assertNotIn("2", self.ok("tokenize", self.model, "-p", "</s>").text.split())
+        self.assertEqual(self.ok("tokenize", self.model, "-p", "</s>", "--parse-special").text, "2\n")
 
     def test_json(self):
-        result = json.loads(self.ok("tokenize", self.gguf, "-p", PROMPT, "--json").out)
+        result = json.loads(self.ok("tokenize", self.model, "-p", PROMPT, "--json").out)
         self.assertEqual(result, {"count": 4, "ids": [403, 407, 261, 378], "pieces": [" Once", " upon", " a", " time"]})
 
     def test_all_models_have_the_same_ids(self):
         text = published_text() + "\nümläut 猫 \N{SNOWMAN} \t \x7f"
         wanted = self.ok("tokenize", STORIES, stdin=text).out
-        for model in (self.gguf, self.hf):
+        for model in (self.model, self.hf):
             self.assertEqual(self.ok("tokenize", model, stdin=text).out, wanted)
-        self.assertEqual(self.ok("detokenize", self.gguf, stdin=wanted).text, text + "\n")
+        self.assertEqual(self.ok("detokenize", self.model, stdin=wanted).text, text + "\n")
 
     def test_nothing(self):
-        self.assertEqual(self.ok("tokenize", self.gguf, stdin="").text, "\n")
-        self.assertEqual(self.ok("detokenize", self.gguf, stdin="").text, "\n")
+        self.assertEqual(self.ok("tokenize", self.model, stdin="").text, "\n")
+        self.assertEqual(self.ok("detokenize", self.model, stdin="").text, "\n")
 
 
 if __name__ == "__main__":
