@@ -37,7 +37,9 @@ class Install(unittest.TestCase):
         source.mkdir()
         for file, text in files.items():
             (source / file).write_text(text)
-        run("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_CXX_COMPILER={COMPILER}")
+        # Ninja, as a fresh machine has no make.
+        run("cmake", "-G", "Ninja", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
+            f"-DCMAKE_CXX_COMPILER={COMPILER}")
         run("cmake", "--build", build, "-j", "2")
         return build
 
