@@ -1,6 +1,6 @@
-// Entry points of all operations, dispatched to the best instruction set of this machine (or the one SMELT_ISA names:
-// reference, avx2, avx512). No kernel knows a model or allocates. Each operation's folder has its contract, kernels.inc
-// and files per instruction set.
+// Entry points of all operations, dispatched to the best instruction set of this machine (or the one SMELT_ISA names;
+// isa.h lists them). No kernel knows a model or allocates. Each operation's folder has its contract, kernels.inc and
+// files per instruction set.
 #pragma once
 
 #include "kernels/attention/attention.h"

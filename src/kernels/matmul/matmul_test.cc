@@ -1,6 +1,5 @@
 // Every instruction set of kernels.inc against sums in double, for every weight format, and the promises of matmul.h:
 // the result does not depend on the number of tokens or threads, decoders equal the portable ones bit for bit.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -148,24 +147,6 @@ TEST(Matmul, NoTokensOrNoRowsWriteNothing) {
   const std::vector<float> x(8);
   matmul_into({.x = x.data(), .m = 0, .w = weights.view(), .out = &out}, nullptr, threads);
   EXPECT_EQ(out, 5);
-}
-
-TEST(Isa, TheBestUsableIsFirstAndTheReferenceLast) {
-  ASSERT_FALSE(usable_isas().empty());
-  EXPECT_EQ(usable_isas().back(), Isa::reference);
-  for (size_t i = 1; i < usable_isas().size(); ++i) EXPECT_LT(usable_isas()[i], usable_isas()[i - 1]);
-  for (const Isa isa : usable_isas()) EXPECT_EQ(find_isa(isa_name(isa)), isa);
-  EXPECT_EQ(find_isa("mmx"), std::nullopt);
-}
-
-TEST(Isa, AnOverrideThatCannotBeUsedIsAUsageError) {
-  ASSERT_EQ(setenv("SMELT_ISA", "mmx", 1), 0);
-  const Status status = check_isa_override();
-  unsetenv("SMELT_ISA");
-  ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().kind, ErrorKind::usage);
-  EXPECT_THAT(status.error().message, testing::HasSubstr("'mmx'"));
-  EXPECT_TRUE(check_isa_override());
 }
 
 }  // namespace
