@@ -6,4 +6,5 @@
 #include "kernels/attention/attention.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/qmatmul/qmatmul.h"
 #include "kernels/rope/rope.h"

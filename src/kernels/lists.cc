@@ -14,15 +14,16 @@ constexpr Isa kElementwise[] = {
 constexpr Isa kMatmul[] = {
 #include "kernels/matmul/kernels.inc"
 };
+constexpr Isa kQMatmul[] = {
+#include "kernels/qmatmul/kernels.inc"
+};
 constexpr Isa kRope[] = {
 #include "kernels/rope/kernels.inc"
 };
 #undef SMELT_KERNEL
 
 constexpr KernelList kLists[] = {
-    {"attention", kAttention},
-    {"elementwise", kElementwise},
-    {"matmul", kMatmul},
+    {"attention", kAttention}, {"elementwise", kElementwise}, {"matmul", kMatmul}, {"qmatmul", kQMatmul},
     {"rope", kRope},
 };
 
@@ -35,6 +36,13 @@ Isa find_kernel_isa(const KernelList& list, Isa isa) {
     if (runs_on(each, isa)) return each;
   }
   return list.best_first.back();
+}
+
+bool has_kernel(std::string_view operation, Isa isa) {
+  for (const KernelList& list : kLists) {
+    if (operation == list.operation) return find_kernel_isa(list, isa) == isa;
+  }
+  return false;
 }
 
 }  // namespace smelt

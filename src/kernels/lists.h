@@ -4,6 +4,8 @@
 
 #include <span>
 
+#include <string_view>
+
 #include "kernels/isa.h"
 
 namespace smelt {
@@ -16,5 +18,8 @@ struct KernelList {
 std::span<const KernelList> kernel_lists();
 // The instruction set of the kernel that find_kernel takes from such a list.
 Isa find_kernel_isa(const KernelList& list, Isa isa);
+
+// Whether the operation has a kernel of just this instruction set: tests and benchmarks need not run one twice.
+bool has_kernel(std::string_view operation, Isa isa);
 
 }  // namespace smelt

@@ -33,10 +33,17 @@ struct Shape {
 // The bytes of a tensor of this dtype and shape, or an error saying which of rank, dimension, block or size is wrong.
 Result<uint64_t> tensor_bytes(DType dtype, std::span<const uint64_t> dims_outermost_first);
 
+// How the rows lie in `bytes`.
+enum class Layout : uint8_t {
+  rows,    // one after another, as in files
+  rows16,  // 16 interleaved (tensor/rows16.h): row() has no meaning
+};
+
 struct TensorView {
   DType dtype = DType::f32;
   Shape shape;
   std::span<const std::byte> bytes;
+  Layout layout = Layout::rows;
 
   int64_t rows() const { return shape.rows(); }
   int64_t columns() const { return shape.columns(); }

@@ -1,0 +1,34 @@
+// Activations as the int8 kernels read them: 32 values a block, each block one cache line. Made once for all matrices
+// that share an input.
+#pragma once
+
+#include <cstdint>
+
+namespace smelt {
+
+inline constexpr int64_t kActivationBlock = 32;
+
+// Values q[i] * scale. The scale is a power of two, the least with |q| <= 127, so that multiplying by it is exact and
+// can be an addition to an exponent. The sums are what codes with an offset and blocks with a minimum need; they are
+// taken over q, so that both cancel exactly.
+struct alignas(64) ActivationBlock {
+  int8_t q[32];
+  float scale;
+  int32_t offset128;          // -128 * sum of q: where accumulation starts for codes stored with 128 added
+  int32_t offset128_half[2];  // the same of each half
+  float sum;                  // scale * sum of q
+  float sum_half[2];
+  uint32_t unused;
+};
+static_assert(sizeof(ActivationBlock) == 64);
+
+// Rows of quantized activations; memory belongs to the caller.
+struct QuantizedRows {
+  ActivationBlock* blocks = nullptr;  // [m][k / 32]
+  float* poison = nullptr;            // [m]: 0, or NaN for a row with a value that is not finite
+  int64_t m = 0, k = 0;
+
+  int64_t blocks_a_row() const { return k / kActivationBlock; }
+};
+
+}  // namespace smelt

@@ -1,0 +1,144 @@
+// The exact kernel as templates over a vocabulary V (lanes_*.h): for each block of 32 inputs (or half of one), the sum
+// of products as an integer, times the block's scale and the activations' scale, added in the order of k. The same for
+// one token (codes stay in registers) and for several (unpacked once into a panel), so the result does not depend on m.
+#pragma once
+
+#include "kernels/qmatmul/codecs_vec.h"
+#include "kernels/qmatmul/kernel.h"
+
+namespace smelt {
+namespace {
+
+// What a block adds to the sum of one token. c: its 8 registers of codes; scale, minimum: two of each where kHalves.
+template <class V, bool kHalves, bool kMinima>
+inline typename V::Floats add_block(typename V::Floats sum, const typename V::Bytes* c, const typename V::Floats* scale,
+                                    const typename V::Floats* minimum, const ActivationBlock& x) {
+  for (int h = 0; h < (kHalves ? 2 : 1); ++h) {
+    const int32_t start = kMinima ? 0 : kHalves ? x.offset128_half[h] : x.offset128;
+    typename V::Ints products = V::set1_int(start);
+    const int first = kHalves ? 4 * h : 0;
+    for (int j = first; j < (kHalves ? first + 4 : 8); ++j) {
+      products = V::dot(products, c[j], V::broadcast4(x.q + 4 * j));
+    }
+    sum = V::fma(V::to_float(products), V::mul(scale[h], V::set1(x.scale)), sum);
+    if (kMinima) sum = V::fma(minimum[h], V::set1(kHalves ? x.sum_half[h] : x.sum), sum);
+  }
+  return sum;
+}
+
+template <class V, class Codec>
+struct BlockFactors {
+  typename V::Floats scale[2], minimum[2];
+  template <int s>
+  void load(const Codec& codec) {
+    constexpr int kPerBlock = Codec::kHalves ? 2 : 1;
+    scale[0] = codec.template scale<kPerBlock * s>();
+    if constexpr (Codec::kHalves) scale[1] = codec.template scale<2 * s + 1>();
+    if constexpr (Codec::kMinima) minimum[0] = codec.template minimum<kPerBlock * s>();
+    if constexpr (Codec::kMinima && Codec::kHalves) minimum[1] = codec.template minimum<2 * s + 1>();
+  }
+};
+
+template <class V, class Codec>
+void exact_one_token(const QTile& tile) {
+  const int64_t blocks = tile.k / (32 * Codec::kSubs);
+  for (int64_t g = 0; g < tile.n_groups; ++g) {
+    Codec codec(tile.groups[g], blocks);
+    typename V::Floats sum = V::set1(tile.poison[0]);
+    const ActivationBlock* x = tile.x;
+    for (int64_t b = 0; b < blocks; ++b, x += Codec::kSubs, codec.step()) {
+      unrolled<Codec::kSubs>([&]<int s>() {
+        typename V::Bytes c[8];
+        BlockFactors<V, Codec> factors;
+        codec.template unpack<s>(c);
+        factors.template load<s>(codec);
+        sum = add_block<V, Codec::kHalves, Codec::kMinima>(sum, c, factors.scale, factors.minimum, x[s]);
+      });
+    }
+    V::store_floats(tile.out + 16 * g, sum);
+  }
+}
+
+// Unpacks up to kChunkBlocks blocks of 32 from where the codec stands.
+template <class V, class Codec>
+void fill_exact_panel(Codec& codec, int64_t n_blocks, ExactPanel& panel) {
+  constexpr int kPerBlock = Codec::kHalves ? 2 : 1;
+  for (int64_t b = 0; b < n_blocks; b += Codec::kSubs, codec.step()) {
+    unrolled<Codec::kSubs>([&]<int s>() {
+      typename V::Bytes c[8];
+      BlockFactors<V, Codec> factors;
+      codec.template unpack<s>(c);
+      factors.template load<s>(codec);
+      for (int j = 0; j < 8; ++j) V::store(panel.codes[b + s][j], c[j]);
+      for (int h = 0; h < kPerBlock; ++h) {
+        V::store_floats(panel.scale[kPerBlock * (b + s) + h], factors.scale[h]);
+        if (Codec::kMinima) V::store_floats(panel.minimum[kPerBlock * (b + s) + h], factors.minimum[h]);
+      }
+    });
+  }
+}
+
+// T tokens of a panel; sums are read from and written to out.
+template <class V, bool kHalves, bool kMinima, int T>
+void multiply_panel(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x,
+                    float* out) {
+  constexpr int kPerBlock = kHalves ? 2 : 1;
+  const int64_t stride = tile.k / 32;
+  typename V::Floats sums[T];
+  for (int t = 0; t < T; ++t) sums[t] = V::load_floats(out + t * tile.out_stride);
+  for (int64_t b = 0; b < n_blocks; ++b) {
+    typename V::Bytes c[8];
+    typename V::Floats scale[kPerBlock], minimum[kPerBlock];
+    for (int j = 0; j < 8; ++j) c[j] = V::load(panel.codes[b][j]);
+    for (int h = 0; h < kPerBlock; ++h) {
+      scale[h] = V::load_floats(panel.scale[kPerBlock * b + h]);
+      if (kMinima) minimum[h] = V::load_floats(panel.minimum[kPerBlock * b + h]);
+    }
+    for (int t = 0; t < T; ++t) sums[t] = add_block<V, kHalves, kMinima>(sums[t], c, scale, minimum, x[t * stride + b]);
+  }
+  for (int t = 0; t < T; ++t) V::store_floats(out + t * tile.out_stride, sums[t]);
+}
+
+template <class V, bool kHalves, bool kMinima>
+void multiply_all(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x, float* out) {
+  const int64_t stride = tile.k / 32;
+  int64_t t = 0;
+  for (; t + 8 <= tile.m; t += 8)
+    multiply_panel<V, kHalves, kMinima, 8>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  for (; t + 4 <= tile.m; t += 4)
+    multiply_panel<V, kHalves, kMinima, 4>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  for (; t + 2 <= tile.m; t += 2)
+    multiply_panel<V, kHalves, kMinima, 2>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  if (t < tile.m)
+    multiply_panel<V, kHalves, kMinima, 1>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+}
+
+template <class V, class Codec>
+void exact_several_tokens(const QTile& tile) {
+  const int64_t n_blocks = tile.k / 32;
+  const int64_t blocks = n_blocks / Codec::kSubs;
+  auto& panel = *static_cast<ExactPanel*>(tile.panel);
+  for (int64_t g = 0; g < tile.n_groups; ++g) {
+    Codec codec(tile.groups[g], blocks);
+    float* out = tile.out + 16 * g;
+    for (int64_t t = 0; t < tile.m; ++t) V::store_floats(out + t * tile.out_stride, V::set1(tile.poison[t]));
+    for (int64_t b = 0; b < n_blocks; b += kChunkBlocks) {
+      const int64_t n = n_blocks - b < kChunkBlocks ? n_blocks - b : kChunkBlocks;
+      fill_exact_panel<V>(codec, n, panel);
+      multiply_all<V, Codec::kHalves, Codec::kMinima>(panel, n, tile, tile.x + b, out);
+    }
+  }
+}
+
+template <class V>
+void exact_tile(const QTile& tile) {
+  with_codec<V>(tile.dtype, [&]<class Codec>() {
+    if (tile.m == 1)
+      exact_one_token<V, Codec>(tile);
+    else
+      exact_several_tokens<V, Codec>(tile);
+  });
+}
+
+}  // namespace
+}  // namespace smelt

@@ -1,0 +1,60 @@
+// What one instruction set provides for qmatmul. Seen by qmatmul.cc and the files per instruction set only. Plain data
+// and pointers: nothing here may be an inline function, as it would be compiled with each file's own flags.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/isa.h"
+#include "kernels/qmatmul/activations.h"
+#include "tensor/dtype.h"
+
+namespace smelt {
+
+inline constexpr int64_t kPanelGroups = 4;  // groups of 16 rows that a panel of the prefill kernel has
+inline constexpr int64_t kPanelRows = 16 * kPanelGroups;
+inline constexpr int64_t kChunk = 256;  // inputs that a panel holds at a time
+inline constexpr int64_t kChunkBlocks = kChunk / 32;
+
+// Codes of 16 rows and a chunk of up to 256 inputs, unpacked: what the exact kernel multiplies.
+struct alignas(64) ExactPanel {
+  uint8_t codes[kChunkBlocks][8][64];   // [block of 32][four inputs][row][input]
+  float scale[2 * kChunkBlocks][16];    // of each block, or of each half of one
+  float minimum[2 * kChunkBlocks][16];  // what is added for each unit of the activations' sum
+};
+
+// Codes of 64 rows and a chunk, brought to one int8 form, 128 added: what the prefill kernel multiplies.
+struct alignas(64) PrefillPanel {
+  uint8_t codes[kChunkBlocks][8][kPanelGroups][64];
+  uint32_t scale[kChunkBlocks][kPanelGroups][16];  // bits of the f32 scale, less those of 1.0F
+};
+
+// Up to kPanelGroups groups of weights times m rows of activations.
+struct QTile {
+  const std::byte* groups[kPanelGroups];  // rows16-packed groups of 16 rows, the first n_groups of them
+  DType dtype;
+  int64_t k;
+  int64_t n_groups;
+  const ActivationBlock* x;  // [m][k / 32]
+  const float* poison;       // [m]
+  int64_t m;
+  float* out;  // [m][out_stride]: 16 values a group
+  int64_t out_stride;
+  void* panel;  // scratch of max(sizeof(ExactPanel), sizeof(PrefillPanel)), on a cache line
+};
+
+struct QMatmulKernel {
+  Isa isa;
+  // One row of k values (a multiple of 32); returns 0, or NaN where a value is not finite.
+  float (*quantize)(const float* x, int64_t k, ActivationBlock* out);
+  // The exact arithmetic of qmatmul.h, any m; a token's result does not depend on m.
+  void (*exact)(const QTile& tile);
+  // For long prompts: n_groups is kPanelGroups or less, `out` has room for all kPanelGroups.
+  void (*prefill)(const QTile& tile);
+};
+
+#define SMELT_KERNEL(isa) extern const QMatmulKernel qmatmul_##isa;
+#include "kernels/qmatmul/kernels.inc"
+#undef SMELT_KERNEL
+
+}  // namespace smelt

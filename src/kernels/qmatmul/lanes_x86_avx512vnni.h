@@ -1,0 +1,135 @@
+// The vocabulary of the qmatmul templates with AVX-512 VNNI: a register of 64 bytes is four inputs of 16 rows, a
+// register of 16 floats or ints one value of each row. Everything is in an unnamed namespace on purpose: see
+// vec_x86_avx2.h.
+#pragma once
+
+// g++ 12 takes the deliberately undefined registers inside its own header for mistakes (its bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+namespace smelt {
+namespace {
+
+struct LanesAvx512Vnni {
+  using Bytes = __m512i;
+  using Ints = __m512i;
+  using Floats = __m512;
+  static constexpr int kTileTokens =
+      3;  // 4 x 3 sums as ints and as floats, 4 weights and an activation of 32 registers
+
+  // Bytes: codes.
+  static Bytes load(const void* p) { return _mm512_loadu_si512(p); }
+  static void store(void* p, Bytes a) { _mm512_storeu_si512(p, a); }
+  static Bytes broadcast4(const void* p) {
+    int32_t v = 0;
+    std::memcpy(&v, p, sizeof(v));
+    return _mm512_set1_epi32(v);
+  }
+  // (byte >> n) & mask
+  template <int n>
+  static Bytes bits(Bytes a, int mask) {
+    return _mm512_and_si512(n == 0 ? a : _mm512_srli_epi16(a, n), _mm512_set1_epi8(static_cast<char>(mask)));
+  }
+  // a | small << n, where small has few enough bits
+  template <int n>
+  static Bytes or_shifted(Bytes a, Bytes small) {
+    return _mm512_or_si512(a, n == 0 ? small : _mm512_slli_epi16(small, n));
+  }
+  static Bytes add_bytes(Bytes a, int v) { return _mm512_add_epi8(a, _mm512_set1_epi8(static_cast<char>(v))); }
+  static Bytes lookup(const uint8_t* table16, Bytes index) {
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table16))),
+                               index);
+  }
+  // Bits n … n + 3 of each int, one in each byte.
+  template <int n>
+  static Bytes spread_bits(Ints words) {
+    const Ints four = _mm512_and_si512(n == 0 ? words : _mm512_srli_epi32(words, n), _mm512_set1_epi32(15));
+    return _mm512_and_si512(_mm512_mullo_epi32(four, _mm512_set1_epi32(0x00204081)), _mm512_set1_epi32(0x01010101));
+  }
+  // sum + unsigned bytes times signed bytes, four to a lane
+  static Ints dot(Ints sum, Bytes codes, Bytes x) { return _mm512_dpbusd_epi32(sum, codes, x); }
+
+  // Ints
+  static Ints load_ints(const void* p) { return _mm512_loadu_si512(p); }
+  static void store_ints(void* p, Ints a) { _mm512_storeu_si512(p, a); }
+  static Ints load_u8(const void* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static Ints load_i8(const void* p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static Ints load_u16(const void* p) {
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  }
+  static Ints set1_int(int32_t v) { return _mm512_set1_epi32(v); }
+  static Ints broadcast_int(const void* p) {
+    int32_t v = 0;
+    std::memcpy(&v, p, sizeof(v));
+    return _mm512_set1_epi32(v);
+  }
+  template <int n>
+  static Ints int_bits(Ints a, int mask) {
+    return _mm512_and_si512(n == 0 ? a : _mm512_srli_epi32(a, n), _mm512_set1_epi32(mask));
+  }
+  template <int n>
+  static Ints or_int_shifted(Ints a, Ints small) {
+    return _mm512_or_si512(a, n == 0 ? small : _mm512_slli_epi32(small, n));
+  }
+  // Byte n of each lane.
+  template <int n>
+  static Ints byte(Bytes a) {
+    return int_bits<8 * n>(a, 255);
+  }
+  static Ints add_int(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+  // The low bytes of four ints side by side.
+  static Bytes join_bytes(Ints b0, Ints b1, Ints b2, Ints b3) {
+    const Ints mask = _mm512_set1_epi32(255);
+    const Ints low = _mm512_or_si512(_mm512_and_si512(b0, mask), _mm512_slli_epi32(_mm512_and_si512(b1, mask), 8));
+    const Ints high = _mm512_or_si512(_mm512_and_si512(b2, mask), _mm512_slli_epi32(b3, 8));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+  }
+
+  // Floats
+  static Floats load_floats(const void* p) { return _mm512_loadu_ps(p); }
+  static void store_floats(void* p, Floats a) { _mm512_storeu_ps(p, a); }
+  static Floats load_f16(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+  static Floats set1(float v) { return _mm512_set1_ps(v); }
+  static Floats zero() { return _mm512_setzero_ps(); }
+  static Floats to_float(Ints a) { return _mm512_cvtepi32_ps(a); }
+  static Ints round_to_int(Floats a) { return _mm512_cvtps_epi32(a); }  // to nearest even
+  static Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+  static Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+  static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+  static Floats abs(Floats a) { return _mm512_abs_ps(a); }
+  // a, with the magnitude raised to `least` where it is less
+  static Floats at_least(Floats a, float least) {
+    const Floats big = _mm512_max_ps(_mm512_abs_ps(a), set1(least));
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(a), set1(least), _CMP_LT_OQ), a, big);
+  }
+  static bool all_zero(Floats a) { return _mm512_cmp_ps_mask(a, zero(), _CMP_NEQ_UQ) == 0; }
+  static Ints float_bits(Floats a) { return _mm512_castps_si512(a); }
+  static Floats from_bits(Ints a) { return _mm512_castsi512_ps(a); }
+
+  // The greatest magnitude of 32 values, of which poison becomes NaN if one is not finite.
+  static float max_abs32(const float* x, float& poison) {
+    const __m512 a = _mm512_loadu_ps(x);
+    const __m512 b = _mm512_loadu_ps(x + 16);
+    const __m512 zeros = _mm512_fmadd_ps(a, zero(), _mm512_mul_ps(b, zero()));
+    if (_mm512_cmp_ps_mask(zeros, zero(), _CMP_NEQ_UQ) != 0) poison = std::numeric_limits<float>::quiet_NaN();
+    return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
+  }
+  // q = round(x * inverse) of 16 values; returns their sum.
+  static int32_t quantize16(const float* x, float inverse, int8_t* q) {
+    const __m512i v = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), _mm512_set1_ps(inverse)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtsepi32_epi8(v));
+    return _mm512_reduce_add_epi32(_mm512_cvtepi8_epi32(_mm512_cvtsepi32_epi8(v)));
+  }
+};
+
+}  // namespace
+}  // namespace smelt

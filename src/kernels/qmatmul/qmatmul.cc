@@ -1,0 +1,176 @@
+// Splits a product into panels of 64 rows, spread over threads, and finishes what the kernels of kernels.inc compute:
+// bias, addition to what is there, SwiGLU and the next quantization.
+#include "kernels/qmatmul/qmatmul.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <functional>
+
+#include "base/check.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/qmatmul/kernel.h"
+#include "tensor/rows16.h"
+
+namespace smelt {
+namespace {
+
+constexpr const QMatmulKernel* kKernels[] = {
+#define SMELT_KERNEL(isa) &qmatmul_##isa,
+#include "kernels/qmatmul/kernels.inc"
+#undef SMELT_KERNEL
+};
+
+constexpr int64_t kMinWork = 1 << 17;  // multiplications worth handing to another thread
+constexpr int64_t kPanelFloats =
+    static_cast<int64_t>(std::max(sizeof(ExactPanel), sizeof(PrefillPanel)) / sizeof(float));
+
+int64_t panels_of(const TensorView& w) { return (w.rows() + kPanelRows - 1) / kPanelRows; }
+int64_t scratch_stride(int64_t m) { return kPanelFloats + m * kPanelRows; }
+
+// What all panels of one call share.
+struct Job {
+  const QuantizedRows& x;
+  const QMatmulKernel& kernel;
+  QArithmetic arithmetic;
+  const QContext& context;
+
+  float* tile_out(int thread) const { return context.scratch + thread * scratch_stride(x.m) + kPanelFloats; }
+
+  QTile tile(DType dtype, int thread) const {
+    return {.groups = {},
+            .dtype = dtype,
+            .k = x.k,
+            .n_groups = 0,
+            .x = x.blocks,
+            .poison = x.poison,
+            .m = x.m,
+            .out = tile_out(thread),
+            .out_stride = kPanelRows,
+            .panel = context.scratch + thread * scratch_stride(x.m)};
+  }
+
+  void compute(const QTile& t) const {
+    if (arithmetic == QArithmetic::prefill)
+      kernel.prefill(t);
+    else
+      kernel.exact(t);
+  }
+};
+
+void add_groups(QTile& tile, const TensorView& w, int64_t first, int64_t n) {
+  const auto group_bytes = static_cast<int64_t>(rows16_bytes(w.dtype, kRows16, w.columns()));
+  for (int64_t g = 0; g < n; ++g) tile.groups[tile.n_groups++] = w.bytes.data() + (first + g) * group_bytes;
+}
+
+// One row of a panel's result to its place.
+void finish_row(const QMatrix& matrix, const float* in, int64_t first, int64_t n, float* out) {
+  const float* bias = matrix.bias == nullptr ? nullptr : matrix.bias + first;
+  if (matrix.add) {
+    for (int64_t i = 0; i < n; ++i) out[i] += bias == nullptr ? in[i] : in[i] + bias[i];
+  } else if (bias != nullptr) {
+    for (int64_t i = 0; i < n; ++i) out[i] = in[i] + bias[i];
+  } else {
+    std::copy(in, in + n, out);
+  }
+}
+
+void run_panel(const Job& job, const QMatrix& matrix, int64_t panel, int thread) {
+  const int64_t first = panel * kPanelRows;
+  const int64_t rows = std::min(kPanelRows, matrix.w.rows() - first);
+  QTile tile = job.tile(matrix.w.dtype, thread);
+  add_groups(tile, matrix.w, panel * kPanelGroups, (rows + kRows16 - 1) / kRows16);
+  job.compute(tile);
+  for (int64_t t = 0; t < job.x.m; ++t) {
+    finish_row(matrix, tile.out + t * kPanelRows, first, rows, matrix.out + t * matrix.out_stride + first);
+  }
+}
+
+constexpr int64_t kSwigluRows = kPanelRows / 2;
+
+void add_bias(float* x, const float* bias, int64_t n) {
+  for (int64_t i = 0; bias != nullptr && i < n; ++i) x[i] += bias[i];
+}
+
+struct SwigluJob {
+  Job job;
+  const QMatrix &gate, &up;
+  const QuantizedRows& out;
+
+  void run(int64_t panel, int thread) const {
+    const int64_t first = panel * kSwigluRows;
+    QTile tile = job.tile(gate.w.dtype, thread);
+    add_groups(tile, gate.w, panel * kPanelGroups / 2, kPanelGroups / 2);
+    add_groups(tile, up.w, panel * kPanelGroups / 2, kPanelGroups / 2);
+    job.compute(tile);
+    for (int64_t t = 0; t < job.x.m; ++t) {
+      float* h = tile.out + t * kPanelRows;
+      add_bias(h, gate.bias == nullptr ? nullptr : gate.bias + first, kSwigluRows);
+      add_bias(h + kSwigluRows, up.bias == nullptr ? nullptr : up.bias + first, kSwigluRows);
+      swiglu_in_place(h, h + kSwigluRows, kSwigluRows, job.context.isa);
+      const float poison = job.kernel.quantize(h, kSwigluRows, out.blocks + t * out.blocks_a_row() + panel);
+      if (std::isnan(poison)) std::atomic_ref(out.poison[t]).store(poison, std::memory_order_relaxed);
+    }
+  }
+};
+
+int64_t grain(const QuantizedRows& x) { return kMinWork / (kPanelRows * x.k * x.m) + 1; }
+
+}  // namespace
+
+int64_t qmatmul_scratch_floats(int64_t m_max, int n_threads) { return n_threads * scratch_stride(m_max); }
+
+int64_t quantized_rows_floats(int64_t m, int64_t k) {
+  const int64_t poison = (m + 15) / 16 * 16;
+  return poison + m * (k / kActivationBlock) * static_cast<int64_t>(sizeof(ActivationBlock) / sizeof(float));
+}
+
+QuantizedRows place_quantized_rows(float* memory, int64_t m, int64_t k) {
+  auto* blocks = reinterpret_cast<ActivationBlock*>(memory);
+  return {.blocks = blocks, .poison = reinterpret_cast<float*>(blocks + m * (k / kActivationBlock)), .m = m, .k = k};
+}
+
+void quantize_row_into(const float* x, int64_t row, const QuantizedRows& out, Isa isa) {
+  SMELT_CHECK(out.k % kActivationBlock == 0);
+  const QMatmulKernel& kernel = find_kernel<QMatmulKernel>(kKernels, isa);
+  out.poison[row] = kernel.quantize(x, out.k, out.blocks + row * out.blocks_a_row());
+}
+
+void qmatmul_into(const QuantizedRows& x, std::span<const QMatrix> matrices, QArithmetic arithmetic,
+                  const QContext& context) {
+  if (x.m == 0) return;
+  const Job job{x, find_kernel<QMatmulKernel>(kKernels, context.isa), arithmetic, context};
+  int64_t n_panels = 0;
+  for (const QMatrix& matrix : matrices) {
+    SMELT_CHECK(matrix.w.layout == Layout::rows16 && matrix.w.columns() == x.k);
+    n_panels += panels_of(matrix.w);
+  }
+  const auto run = [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t panel = i;
+      const QMatrix* matrix = matrices.data();
+      while (panel >= panels_of(matrix->w)) panel -= panels_of((matrix++)->w);
+      run_panel(job, *matrix, panel, thread);
+    }
+  };
+  context.threads.parallel_for(n_panels, grain(x), std::cref(run));
+}
+
+bool can_fuse_swiglu(const TensorView& gate, const TensorView& up) {
+  return gate.layout == Layout::rows16 && up.layout == Layout::rows16 && gate.dtype == up.dtype &&
+         gate.rows() == up.rows() && gate.rows() % kSwigluRows == 0;
+}
+
+void qmatmul_swiglu_into(const QuantizedRows& x, const QMatrix& gate, const QMatrix& up, QArithmetic arithmetic,
+                         const QuantizedRows& out, const QContext& context) {
+  if (x.m == 0) return;
+  SMELT_CHECK(can_fuse_swiglu(gate.w, up.w) && gate.w.columns() == x.k && out.k == gate.w.rows());
+  std::copy(x.poison, x.poison + x.m, out.poison);
+  const SwigluJob job{{x, find_kernel<QMatmulKernel>(kKernels, context.isa), arithmetic, context}, gate, up, out};
+  const auto run = [&job](int64_t begin, int64_t end, int thread) {
+    for (int64_t i = begin; i < end; ++i) job.run(i, thread);
+  };
+  context.threads.parallel_for(out.k / kSwigluRows, grain(x), std::cref(run));
+}
+
+}  // namespace smelt
