@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/lists.h"
 #include "kernels/matmul/matmul.h"
 #include "tensor/test_data.h"
 
@@ -44,6 +45,7 @@ std::string case_name(const testing::TestParamInfo<Case>& info) {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const Isa isa : usable_isas()) {
+    if (!has_kernel("matmul", isa)) continue;
     for (const DTypeInfo& info : all_dtypes()) cases.push_back({isa, info.dtype});
   }
   return cases;
