@@ -19,7 +19,7 @@ struct ChatArguments {
 Status run_chat(ChatArguments& arguments) {
   GenerationArguments& generation = arguments.generation;
   SMELT_TRY(finish_generation_options(generation));
-  SMELT_ASSIGN(LoadedModel loaded, load_model(arguments.model));
+  SMELT_ASSIGN(LoadedModel loaded, load_model(arguments.model, generation.compute));
   SMELT_ASSIGN(const ChatForm form, detect_chat_form(loaded.tokenizer->vocab()).with_context(arguments.model));
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
   Conversation conversation(std::move(loaded), std::move(session), form, generation.generate);

@@ -21,6 +21,7 @@ namespace {
 struct EvalArguments {
   std::string model, reference, text_file;
   EvalOptions options;
+  Compute compute = Compute::int8;
   int64_t n_threads = 0;
   bool json = false, force = false;
 };
@@ -44,7 +45,7 @@ struct Inputs {
 
 Result<Inputs> load_inputs(EvalArguments& arguments) {
   arguments.options.n_threads = static_cast<int>(arguments.n_threads);
-  SMELT_ASSIGN(LoadedModel model, load_model(arguments.model));
+  SMELT_ASSIGN(LoadedModel model, load_model(arguments.model, arguments.compute));
   SMELT_ASSIGN(std::string text, read_text_file(arguments.text_file));
   return Inputs{std::move(model), std::move(text)};
 }
@@ -73,7 +74,7 @@ bool is_model(const std::string& path) {
 Result<KlReport> compare(const Inputs& inputs, const EvalArguments& arguments, const JobControl& job) {
   if (!is_model(arguments.reference))
     return evaluate_kl_against_file(inputs.model, arguments.reference, inputs.text, arguments.options, job);
-  SMELT_ASSIGN(const LoadedModel reference, load_model(arguments.reference));
+  SMELT_ASSIGN(const LoadedModel reference, load_model(arguments.reference, Compute::f32));
   return evaluate_kl(inputs.model, reference, inputs.text, arguments.options, job);
 }
 
@@ -87,6 +88,7 @@ Status run_kl(EvalArguments& arguments) {
 }
 
 Status run_save_reference(EvalArguments& arguments) {
+  arguments.compute = Compute::f32;
   const ReferenceOutput output{arguments.reference, arguments.force ? Overwrite::replace : Overwrite::refuse};
   SMELT_ASSIGN(const Inputs inputs, load_inputs(arguments));
   auto bar = std::make_unique<ProgressBar>(stderr);
@@ -103,6 +105,7 @@ Action add_perplexity(CLI::App& app) {
   auto arguments = std::make_shared<EvalArguments>();
   add_model(app, arguments->model);
   add_eval_options(app, *arguments);
+  add_compute(app, arguments->compute);
   add_json(app, arguments->json);
   return [arguments] { return run_perplexity(*arguments); };
 }
@@ -114,6 +117,7 @@ Action add_kl(CLI::App& app) {
       ->required()
       ->type_name("FILE");
   add_eval_options(app, *arguments);
+  add_compute(app, arguments->compute);
   add_json(app, arguments->json);
   return [arguments] { return run_kl(*arguments); };
 }
@@ -145,7 +149,8 @@ constexpr Command kKl = {
     .summary = "How far a model's predictions are from those of a reference",
     .details =
         "Mean Kullback-Leibler divergence with its standard error, agreement of the most likely tokens, and how "
-        "the probability of the true token changed.",
+        "the probability of the true token changed. The reference is always computed in f32; a model against itself "
+        "shows what --compute int8 costs.",
     .examples =
         "  smelt eval kl small.gguf --against my-model/ --text book.txt\n"
         "  smelt eval kl small.gguf --against my-model.ref --text book.txt --json\n",

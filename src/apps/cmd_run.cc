@@ -127,7 +127,7 @@ Status run_prompt(RunArguments& arguments) {
   GenerationArguments& generation = arguments.generation;
   SMELT_TRY(finish_generation_options(generation));
   generation.generate.ignore_end = arguments.ignore_end;
-  SMELT_ASSIGN(const LoadedModel loaded, load_model(arguments.model));
+  SMELT_ASSIGN(const LoadedModel loaded, load_model(arguments.model, generation.compute));
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
   SMELT_ASSIGN(const std::string prompt, read_text(arguments.source, LastNewline::strip));
   SMELT_ASSIGN(const auto ids, encode_prompt(*loaded.tokenizer, prompt, arguments.parse_special));

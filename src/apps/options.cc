@@ -171,6 +171,17 @@ void add_threads(CLI::App& app, int64_t& target) {
 
 void add_json(CLI::App& app, bool& target) { app.add_flag("--json", target, "figures as one JSON object"); }
 
+void add_compute(CLI::App& app, Compute& target) {
+  const auto parse = [&target](const std::string& text) {
+    if (text != "int8" && text != "f32") throw unknown_word("--compute", "arithmetic", text, {"int8", "f32"});
+    target = text == "f32" ? Compute::f32 : Compute::int8;
+  };
+  app.add_option_function<std::string>(
+         "--compute", parse,
+         "arithmetic of quantized weights: int8 rounds activations to 8 bits, f32 is slow and exact (default int8)")
+      ->type_name("int8|f32");
+}
+
 void add_text_source(CLI::App& app, TextSource& source, const std::string& what) {
   CLI::Option* prompt = app.add_option("-p,--prompt", source.prompt, what)->type_name("TEXT");
   app.add_option("-f,--file", source.file, "read it from this file instead (default: standard input)")

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "models/compute.h"
 #include "tensor/dtype.h"
 
 namespace CLI {
@@ -49,6 +50,7 @@ CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, c
 void add_model(CLI::App& app, std::string& target);
 void add_threads(CLI::App& app, int64_t& target);
 void add_json(CLI::App& app, bool& target);
+void add_compute(CLI::App& app, Compute& target);
 
 // -p TEXT, -f FILE, or else standard input.
 struct TextSource {

@@ -24,6 +24,7 @@ void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
   add_threads(app, arguments.n_threads);
   add_dtype(app, "--kv-type", arguments.session.kv_type, {DType::f16, DType::f32},
             "type of the KV cache (default f16)");
+  add_compute(app, arguments.compute);
   add_float(app, "--temp", sampling.temperature, {0}, "temperature (default 0.8); 0: always the most likely token");
   add_int(app, "--top-k", arguments.top_k, {0, INT32_MAX}, "draw from the K most likely tokens (default 40); 0: off");
   add_float(app, "--top-p", sampling.top_p, kShare,

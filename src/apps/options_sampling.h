@@ -18,6 +18,7 @@ namespace smelt {
 struct GenerationArguments {
   GenerateOptions generate;
   SessionOptions session;
+  Compute compute = Compute::int8;
   int64_t n_threads = 0;
   int64_t top_k = SamplerOptions{}.top_k;
   int64_t seed = 0;

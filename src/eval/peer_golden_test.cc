@@ -29,7 +29,7 @@ TEST(PeerGoldens, AreThere) { EXPECT_GE(golden_files().size(), 5U); }
 class PeerGolden : public testing::TestWithParam<json> {
  protected:
   void SetUp() override {
-    auto loaded = load_model(kFolder + GetParam()["file"].get<std::string>());
+    auto loaded = load_model(kFolder + GetParam()["file"].get<std::string>(), Compute::f32);
     ASSERT_TRUE(loaded) << loaded.error().message;
     model_ = std::move(*loaded);
   }
@@ -62,6 +62,19 @@ TEST_P(PeerGolden, PerplexityIsThePeers) {
   const double of_its_kernels = GetParam()["perplexity"];
   EXPECT_NEAR(report->perplexity, of_f32, kExact * of_f32);
   EXPECT_NEAR(report->perplexity, of_its_kernels, kRounded * of_its_kernels);
+}
+
+// The models are tiny and partly random: a larger effect than on any that is of use.
+TEST_P(PeerGolden, IntegerArithmeticStaysNear) {
+  constexpr double kInt8 = 0.01;
+  const auto text = read_file(kFolder + "text.txt", 1 << 20);
+  ASSERT_TRUE(text) << text.error().message;
+  const auto model = load_model(kFolder + GetParam()["file"].get<std::string>(), Compute::int8);
+  ASSERT_TRUE(model) << model.error().message;
+  const auto report = evaluate_perplexity(*model, *text, {.n_threads = 2}, {});
+  ASSERT_TRUE(report) << report.error().message;
+  const double of_f32 = GetParam()["perplexity_f32"];
+  EXPECT_NEAR(report->perplexity, of_f32, kInt8 * of_f32);
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, PeerGolden, testing::ValuesIn(golden_files()), [](const auto& one) {

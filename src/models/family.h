@@ -35,7 +35,8 @@ struct ModelFamily {
   const char* hf_model_type;                      // config.json "model_type" of the first
   std::span<const TensorName> tensors;
   Result<ModelConfig> (*parse_config)(const Checkpoint& checkpoint);
-  Result<std::shared_ptr<const Model>> (*load)(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config);
+  Result<std::shared_ptr<const Model>> (*load)(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
+                                               Compute compute);
 };
 
 std::span<const ModelFamily* const> all_families();

@@ -12,6 +12,8 @@
 #include "kernels/kernels.h"
 #include "models/config_reader.h"
 #include "models/family.h"
+#include "models/linear.h"
+#include "models/packed_weights.h"
 #include "models/rope_config.h"
 #include "models/weight_binder.h"
 
@@ -178,12 +180,12 @@ Result<ModelConfig> parse_config(const Checkpoint& checkpoint) {
 
 struct LayerWeights {
   std::vector<float> attn_norm, ffn_norm;
-  TensorView q, k, v, o, gate, up, down;
-  std::vector<float> q_bias, k_bias, v_bias, o_bias, gate_bias, up_bias, down_bias;  // empty where the model has none
+  Linear q, k, v, o, gate, up, down;
 };
 
 struct LlamaWeights {
-  TensorView embedding, head;
+  TensorView embedding;
+  Linear head;
   std::vector<float> output_norm;
   std::vector<LayerWeights> layers;
 };
@@ -222,10 +224,10 @@ Status bind_layer(const WeightBinder& binder, const ModelConfig& c, BiasPresence
     Shape shape;  // {outputs, inputs}
     TensorView& field;
   } matrices[] = {
-      {"blk.{}.attn_q.weight", {d_q, c.d_model}, w.q},         {"blk.{}.attn_k.weight", {d_kv, c.d_model}, w.k},
-      {"blk.{}.attn_v.weight", {d_kv, c.d_model}, w.v},        {"blk.{}.attn_output.weight", {c.d_model, d_q}, w.o},
-      {"blk.{}.ffn_gate.weight", {c.d_ff, c.d_model}, w.gate}, {"blk.{}.ffn_up.weight", {c.d_ff, c.d_model}, w.up},
-      {"blk.{}.ffn_down.weight", {c.d_model, c.d_ff}, w.down},
+      {"blk.{}.attn_q.weight", {d_q, c.d_model}, w.q.w},         {"blk.{}.attn_k.weight", {d_kv, c.d_model}, w.k.w},
+      {"blk.{}.attn_v.weight", {d_kv, c.d_model}, w.v.w},        {"blk.{}.attn_output.weight", {c.d_model, d_q}, w.o.w},
+      {"blk.{}.ffn_gate.weight", {c.d_ff, c.d_model}, w.gate.w}, {"blk.{}.ffn_up.weight", {c.d_ff, c.d_model}, w.up.w},
+      {"blk.{}.ffn_down.weight", {c.d_model, c.d_ff}, w.down.w},
   };
   const struct {
     const char* name;
@@ -235,13 +237,13 @@ Status bind_layer(const WeightBinder& binder, const ModelConfig& c, BiasPresence
   } vectors[] = {
       {"blk.{}.attn_norm.weight", c.d_model, w.attn_norm, Presence::required},
       {"blk.{}.ffn_norm.weight", c.d_model, w.ffn_norm, Presence::required},
-      {"blk.{}.attn_q.bias", d_q, w.q_bias, bias.attention},
-      {"blk.{}.attn_k.bias", d_kv, w.k_bias, bias.attention},
-      {"blk.{}.attn_v.bias", d_kv, w.v_bias, bias.attention},
-      {"blk.{}.attn_output.bias", c.d_model, w.o_bias, bias.attention},
-      {"blk.{}.ffn_gate.bias", c.d_ff, w.gate_bias, bias.feed_forward},
-      {"blk.{}.ffn_up.bias", c.d_ff, w.up_bias, bias.feed_forward},
-      {"blk.{}.ffn_down.bias", c.d_model, w.down_bias, bias.feed_forward},
+      {"blk.{}.attn_q.bias", d_q, w.q.bias, bias.attention},
+      {"blk.{}.attn_k.bias", d_kv, w.k.bias, bias.attention},
+      {"blk.{}.attn_v.bias", d_kv, w.v.bias, bias.attention},
+      {"blk.{}.attn_output.bias", c.d_model, w.o.bias, bias.attention},
+      {"blk.{}.ffn_gate.bias", c.d_ff, w.gate.bias, bias.feed_forward},
+      {"blk.{}.ffn_up.bias", c.d_ff, w.up.bias, bias.feed_forward},
+      {"blk.{}.ffn_down.bias", c.d_model, w.down.bias, bias.feed_forward},
   };
   for (const auto& [name, shape, field] : matrices) SMELT_TRY(binder.bind(name, l, shape, field));
   for (const auto& [name, n, field, presence] : vectors) SMELT_TRY(binder.bind(name, l, n, field, presence));
@@ -263,8 +265,8 @@ Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfi
   LlamaWeights w;
   SMELT_TRY(binder.bind("token_embd.weight", -1, {c.n_vocab, c.d_model}, w.embedding));
   SMELT_TRY(binder.bind("output_norm.weight", -1, c.d_model, w.output_norm));
-  w.head = w.embedding;
-  if (!c.tied_head) SMELT_TRY(binder.bind("output.weight", -1, {c.n_vocab, c.d_model}, w.head));
+  w.head.w = w.embedding;
+  if (!c.tied_head) SMELT_TRY(binder.bind("output.weight", -1, {c.n_vocab, c.d_model}, w.head.w));
   w.layers.resize(static_cast<size_t>(c.n_layers));
   for (int64_t l = 0; l < c.n_layers; ++l) {
     SMELT_TRY(bind_layer(binder, c, {attention_bias, mlp_bias}, l, w.layers[static_cast<size_t>(l)]));
@@ -276,7 +278,9 @@ Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfi
 
 // The parts of the caller's workspace, laid out one after another for m tokens.
 struct Workspace {
-  float *x, *h, *q, *k, *v, *mixed, *gate, *up, *cos, *sin, *matmul, *scores;
+  float *x, *h, *q, *k, *v, *mixed, *gate, *up, *cos, *sin, *matmul, *qmatmul, *scores;
+  QuantizedRows hq, mixed_q, gate_q;
+  std::byte* stock_row;
   int64_t floats;
 };
 
@@ -286,6 +290,10 @@ Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t c
     float* at = base == nullptr ? nullptr : base + used;
     used += (n + 15) / 16 * 16;  // parts start on cache lines of their own
     return at;
+  };
+  const auto take_quantized = [&](int64_t k) {
+    float* at = take(quantized_rows_floats(m, k));
+    return at == nullptr ? QuantizedRows{} : place_quantized_rows(at, m, k);
   };
   const int64_t d_q = c.n_heads * c.d_head;
   const int64_t d_kv = c.n_kv_heads * c.d_head;
@@ -298,20 +306,24 @@ Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t c
   w.mixed = take(m * d_q);
   w.gate = take(m * c.d_ff);
   w.up = take(m * c.d_ff);
+  w.hq = take_quantized(c.d_model);
+  w.mixed_q = take_quantized(d_q);
+  w.gate_q = take_quantized(c.d_ff);
   w.cos = take(m * c.n_rope / 2);
   w.sin = take(m * c.n_rope / 2);
   w.matmul = take(matmul_scratch_floats(std::max({c.d_model, d_q, c.d_ff}), n_threads));
+  w.qmatmul = take(qmatmul_scratch_floats(m, n_threads));
   w.scores = take(attention_scratch_floats(capacity, c.d_head, n_threads));
+  // A row of the embedding in stock blocks, for each token: at most 4 bytes a value.
+  w.stock_row = reinterpret_cast<std::byte*>(take(m * c.d_model));
   w.floats = used;
   return w;
 }
 
-constexpr int64_t kMinRowWork = 1 << 14;  // values worth handing to another thread
-
 class Llama final : public Model {
  public:
-  Llama(ModelConfig config, std::shared_ptr<const Checkpoint> checkpoint, LlamaWeights weights)
-      : Model(std::move(config), std::move(checkpoint)), weights_(std::move(weights)) {}
+  Llama(ModelConfig config, std::shared_ptr<const Checkpoint> checkpoint, LlamaWeights weights, PackedWeights packed)
+      : Model(std::move(config), std::move(checkpoint)), packed_(std::move(packed)), weights_(std::move(weights)) {}
 
   void forward(const ForwardArgs& args, ThreadPool& threads) const override;
   int64_t workspace_floats(int64_t m_max, int64_t capacity, int n_threads) const override {
@@ -328,14 +340,13 @@ class Llama final : public Model {
     Workspace w;
 
     void embed() const;
-    void norm(const float* x, const std::vector<float>& weight, int64_t rows, float* out) const;
-    void matmul(const float* x, int64_t rows, const TensorView& weight, const std::vector<float>& bias,
-                float* out) const;
     void rotate(float* x, int64_t n_heads) const;
     void attend(KvLayer kv) const;
-    void swiglu() const;
+    void layer(const LayerWeights& l, KvLayer kv) const;
+    LinearContext linear_context() const;
   };
 
+  PackedWeights packed_;  // what views of weights_ show
   LlamaWeights weights_;
 };
 
@@ -345,62 +356,55 @@ void Llama::forward(const ForwardArgs& args, ThreadPool& threads) const {
   const Workspace w = plan_workspace(c, args.workspace, m, args.position + m, threads.size());
   const Pass pass{*this, args, threads, m, w};
   pass.embed();  // x [m][d_model]; cos, sin [m][n_rope/2]
-  for (size_t l = 0; l < weights_.layers.size(); ++l) {
-    const LayerWeights& layer = weights_.layers[l];
-    pass.norm(w.x, layer.attn_norm, m, w.h);          // h [m][d_model]
-    pass.matmul(w.h, m, layer.q, layer.q_bias, w.q);  // q [m][n_heads][d_head]
-    pass.matmul(w.h, m, layer.k, layer.k_bias, w.k);  // k [m][n_kv_heads][d_head]
-    pass.matmul(w.h, m, layer.v, layer.v_bias, w.v);  // v [m][n_kv_heads][d_head]
-    pass.rotate(w.q, c.n_heads);
-    pass.rotate(w.k, c.n_kv_heads);
-    pass.attend(args.kv[l]);                              // mixed [m][n_heads][d_head]
-    pass.matmul(w.mixed, m, layer.o, layer.o_bias, w.h);  // h [m][d_model]
-    add_in_place(w.x, w.h, m * c.d_model);
-
-    pass.norm(w.x, layer.ffn_norm, m, w.h);                    // h [m][d_model]
-    pass.matmul(w.h, m, layer.gate, layer.gate_bias, w.gate);  // gate [m][d_ff]
-    pass.matmul(w.h, m, layer.up, layer.up_bias, w.up);        // up [m][d_ff]
-    pass.swiglu();                                             // gate [m][d_ff]
-    pass.matmul(w.gate, m, layer.down, layer.down_bias, w.h);  // h [m][d_model]
-    add_in_place(w.x, w.h, m * c.d_model);
-  }
+  for (size_t l = 0; l < weights_.layers.size(); ++l) pass.layer(weights_.layers[l], args.kv[l]);
   const float* last = w.x + (m - args.n_logits) * c.d_model;
-  pass.norm(last, weights_.output_norm, args.n_logits, w.h);        // h [n_logits][d_model]
-  pass.matmul(w.h, args.n_logits, weights_.head, {}, args.logits);  // logits [n_logits][n_vocab]
+  const LinearContext context = pass.linear_context();
+  const LinearInput h = make_input({&weights_.head}, w.h, w.hq);
+  norm_into(last, {weights_.output_norm, c.rms_norm_eps}, h, args.n_logits, context);  // h [n_logits][d_model]
+  linear_into(h, args.n_logits, {{weights_.head, args.logits}}, context);              // logits [n_logits][n_vocab]
 }
 
-// Calls body(row) for all rows, spread over threads; `work` is the number of values of a row.
-template <class Body>
-void for_rows(ThreadPool& threads, int64_t rows, int64_t work, const Body& body) {
-  const auto run = [&body](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) body(i);
-  };
-  threads.parallel_for(rows, kMinRowWork / work + 1, std::cref(run));
+void Llama::Pass::layer(const LayerWeights& l, KvLayer kv) const {
+  const ModelConfig& c = model.config_;
+  const LinearContext context = linear_context();
+  const LinearInput attention_in = make_input({&l.q, &l.k, &l.v}, w.h, w.hq);
+  norm_into(w.x, {l.attn_norm, c.rms_norm_eps}, attention_in, m, context);      // h [m][d_model]
+  linear_into(attention_in, m, {{l.q, w.q}, {l.k, w.k}, {l.v, w.v}}, context);  // q, k, v [m][heads][d_head]
+  rotate(w.q, c.n_heads);
+  rotate(w.k, c.n_kv_heads);
+  attend(kv);  // mixed [m][n_heads][d_head]
+  const LinearInput mixed = make_input({&l.o}, w.mixed, w.mixed_q);
+  quantize_values(mixed, m, context);
+  linear_into(mixed, m, {{l.o, w.x, true}}, context);  // x += o
+
+  const LinearInput ffn_in = make_input({&l.gate, &l.up}, w.h, w.hq);
+  const LinearInput inner = make_input({&l.down}, w.gate, w.gate_q);
+  norm_into(w.x, {l.ffn_norm, c.rms_norm_eps}, ffn_in, m, context);      // h [m][d_model]
+  swiglu_into(ffn_in, m, {l.gate, l.up, w.gate, w.up}, inner, context);  // inner [m][d_ff]
+  linear_into(inner, m, {{l.down, w.x, true}}, context);                 // x += down
+}
+
+// Passes of few tokens are computed as if each token were alone (see PassKind).
+constexpr int64_t kFewTokens = 16;
+
+LinearContext Llama::Pass::linear_context() const {
+  return {.threads = threads,
+          .arithmetic = m <= kFewTokens ? QArithmetic::exact : QArithmetic::prefill,
+          .f32_scratch = w.matmul,
+          .q_scratch = w.qmatmul,
+          .sum_scratch = w.h};
 }
 
 void Llama::Pass::embed() const {
   const ModelConfig& c = model.config_;
   const TensorView& table = model.weights_.embedding;
-  const DecodeRow decode = find_row_decoder(table.dtype);
   for_rows(threads, m, c.d_model, [&](int64_t i) {
     const TokenId id = args.tokens[static_cast<size_t>(i)];
     SMELT_CHECK(id >= 0 && id < c.n_vocab);
-    decode(table.row(id), w.x + i * c.d_model, c.d_model);
+    decode_matrix_row_into(table, id, w.stock_row + 4 * i * c.d_model, w.x + i * c.d_model);
     const int64_t half = c.n_rope / 2;
     rope_angles_into(c.inv_freq.data(), c.n_rope, args.position + i, w.cos + i * half, w.sin + i * half);
   });
-}
-
-void Llama::Pass::norm(const float* x, const std::vector<float>& weight, int64_t rows, float* out) const {
-  const int64_t n = model.config_.d_model;
-  for_rows(threads, rows, n,
-           [&](int64_t i) { rms_norm_into(x + i * n, weight.data(), n, model.config_.rms_norm_eps, out + i * n); });
-}
-
-void Llama::Pass::matmul(const float* x, int64_t rows, const TensorView& weight, const std::vector<float>& bias,
-                         float* out) const {
-  const float* b = bias.empty() ? nullptr : bias.data();
-  matmul_into({.x = x, .m = rows, .w = weight, .bias = b, .out = out}, w.matmul, threads);
 }
 
 void Llama::Pass::rotate(float* x, int64_t n_heads) const {
@@ -430,15 +434,25 @@ void Llama::Pass::attend(KvLayer kv) const {
                  w.scores, threads);
 }
 
-void Llama::Pass::swiglu() const {
-  const int64_t n = model.config_.d_ff;
-  for_rows(threads, m, n, [&](int64_t i) { swiglu_in_place(w.gate + i * n, w.up + i * n, n); });
+// Everything that is multiplied; a tied embedding is the head.
+std::vector<TensorView*> matrices_of(LlamaWeights& w, bool tied_head) {
+  std::vector<TensorView*> matrices = {&w.head.w};
+  if (tied_head) matrices.push_back(&w.embedding);
+  for (LayerWeights& l : w.layers) {
+    for (Linear* each : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) matrices.push_back(&each->w);
+  }
+  return matrices;
 }
 
-Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config) {
+Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
+                                          Compute compute) {
   SMELT_ASSIGN(LlamaWeights weights, bind_weights(*checkpoint, config));
+  PackedWeights packed;
+  if (compute == Compute::int8) {
+    SMELT_ASSIGN(packed, PackedWeights::pack(matrices_of(weights, config.tied_head), *checkpoint));
+  }
   return std::shared_ptr<const Model>(
-      std::make_shared<Llama>(std::move(config), std::move(checkpoint), std::move(weights)));
+      std::make_shared<Llama>(std::move(config), std::move(checkpoint), std::move(weights), std::move(packed)));
 }
 
 // ------------------------------------------------------------------------------------------------------------ names

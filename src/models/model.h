@@ -11,6 +11,7 @@
 #include "base/thread_pool.h"
 #include "formats/checkpoint.h"
 #include "kernels/attention/attention.h"
+#include "models/compute.h"
 #include "models/model_config.h"
 #include "tokenizers/tokenizer.h"
 
@@ -31,7 +32,8 @@ class Model {
   virtual ~Model() = default;
   // Recognises the family, parses the configuration, binds and checks every tensor. An unknown architecture is refused
   // by name with the list of those known.
-  static Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint);
+  static Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint,
+                                                   Compute compute = Compute::f32);
 
   const ModelConfig& config() const { return config_; }
   const Checkpoint& checkpoint() const { return *checkpoint_; }

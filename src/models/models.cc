@@ -135,10 +135,10 @@ Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): the model shares it, as callers see by the value
-Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint) {
+Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint, Compute compute) {
   SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
   SMELT_ASSIGN(ModelConfig config, parse_model_config(*checkpoint));
-  SMELT_ASSIGN(auto model, family->load(checkpoint, std::move(config)));
+  SMELT_ASSIGN(auto model, family->load(checkpoint, std::move(config), compute));
   note_unknown_tensors(*checkpoint, *family);
   return model;
 }

@@ -110,11 +110,11 @@ const char* finish_reason_name(FinishReason reason) {
   return "cancelled";
 }
 
-Result<LoadedModel> load_model(const std::string& path) {
+Result<LoadedModel> load_model(const std::string& path, Compute compute) {
   SMELT_ASSIGN(Checkpoint opened, Checkpoint::open(path));
   const auto checkpoint = std::make_shared<const Checkpoint>(std::move(opened));
   LoadedModel loaded;
-  SMELT_ASSIGN(loaded.model, Model::load(checkpoint));
+  SMELT_ASSIGN(loaded.model, Model::load(checkpoint, compute));
   SMELT_ASSIGN(loaded.tokenizer, load_tokenizer(*checkpoint));
   return loaded;
 }

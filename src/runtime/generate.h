@@ -20,7 +20,7 @@ struct LoadedModel {
   std::shared_ptr<const Model> model;
   std::shared_ptr<const Tokenizer> tokenizer;
 };
-Result<LoadedModel> load_model(const std::string& path);
+Result<LoadedModel> load_model(const std::string& path, Compute compute = Compute::int8);
 
 struct GenerateOptions {
   int64_t n_predict = 256;  // tokens at most; -1: until the end token or a full context

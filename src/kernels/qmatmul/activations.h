@@ -8,9 +8,12 @@ namespace smelt {
 
 inline constexpr int64_t kActivationBlock = 32;
 
-// Values q[i] * scale. The scale is a power of two, the least with |q| <= 127, so that multiplying by it is exact and
-// can be an addition to an exponent. The sums are what codes with an offset and blocks with a minimum need; they are
-// taken over q, so that both cancel exactly.
+// See qmatmul.h.
+enum class QArithmetic : uint8_t { exact, prefill };
+
+// Values q[i] * scale, |q| <= 127. For prompts the scale is a power of two, the least one possible, so that multiplying
+// by it can be an addition to an exponent: the error is then 1.5 times that of the best scale on average. The sums are
+// what codes with an offset and blocks with a minimum need; they are taken over q, so that both cancel exactly.
 struct alignas(64) ActivationBlock {
   int8_t q[32];
   float scale;

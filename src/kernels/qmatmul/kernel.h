@@ -46,7 +46,7 @@ struct QTile {
 struct QMatmulKernel {
   Isa isa;
   // One row of k values (a multiple of 32); returns 0, or NaN where a value is not finite.
-  float (*quantize)(const float* x, int64_t k, ActivationBlock* out);
+  float (*quantize)(const float* x, int64_t k, QArithmetic arithmetic, ActivationBlock* out);
   // The exact arithmetic of qmatmul.h, any m; a token's result does not depend on m.
   void (*exact)(const QTile& tile);
   // For long prompts: n_groups is kPanelGroups or less, `out` has room for all kPanelGroups.

@@ -108,7 +108,8 @@ struct SwigluJob {
       add_bias(h, gate.bias == nullptr ? nullptr : gate.bias + first, kSwigluRows);
       add_bias(h + kSwigluRows, up.bias == nullptr ? nullptr : up.bias + first, kSwigluRows);
       swiglu_in_place(h, h + kSwigluRows, kSwigluRows, job.context.isa);
-      const float poison = job.kernel.quantize(h, kSwigluRows, out.blocks + t * out.blocks_a_row() + panel);
+      const float poison =
+          job.kernel.quantize(h, kSwigluRows, job.arithmetic, out.blocks + t * out.blocks_a_row() + panel);
       if (std::isnan(poison)) std::atomic_ref(out.poison[t]).store(poison, std::memory_order_relaxed);
     }
   }
@@ -130,10 +131,10 @@ QuantizedRows place_quantized_rows(float* memory, int64_t m, int64_t k) {
   return {.blocks = blocks, .poison = reinterpret_cast<float*>(blocks + m * (k / kActivationBlock)), .m = m, .k = k};
 }
 
-void quantize_row_into(const float* x, int64_t row, const QuantizedRows& out, Isa isa) {
+void quantize_row_into(const float* x, int64_t row, QArithmetic arithmetic, const QuantizedRows& out, Isa isa) {
   SMELT_CHECK(out.k % kActivationBlock == 0);
   const QMatmulKernel& kernel = find_kernel<QMatmulKernel>(kKernels, isa);
-  out.poison[row] = kernel.quantize(x, out.k, out.blocks + row * out.blocks_a_row());
+  out.poison[row] = kernel.quantize(x, out.k, arithmetic, out.blocks + row * out.blocks_a_row());
 }
 
 void qmatmul_into(const QuantizedRows& x, std::span<const QMatrix> matrices, QArithmetic arithmetic,

@@ -4,9 +4,9 @@
 // Two arithmetics. `exact` uses the weights' own codes and scales: out = sum over blocks of (integer sum) * scale +
 // minimum * sum of x, in f32, in the order of k. A token's result depends on nothing but the token, the weights and the
 // instruction set: not on m, the thread count or the batch. `prefill`, for prompts of many tokens, first brings weights
-// with minima or with a scale for 16 inputs to int8 with a scale for 32: within 1/254 of the block's greatest weight of
-// them; formats that have that form already (Q4_0, Q5_0, Q8_0, IQ4_NL, IQ4_XS) give the same bits as `exact`. Error of
-// both against the sum in real numbers of the quantized activations: k / 16 * 2^-24 * sum |x w|.
+// with minima or with a scale for 16 inputs to int8 with a scale for 32: within 1/254 of the block's greatest weight;
+// its activations have powers of two as scales. Error of both against the sum in real numbers of the quantized
+// activations: k / 16 * 2^-24 * sum |x w|.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,6 @@
 #include "tensor/tensor_view.h"
 
 namespace smelt {
-
-enum class QArithmetic : uint8_t { exact, prefill };
 
 // One matrix of several that share their input, and where its result goes.
 struct QMatrix {
@@ -42,7 +40,8 @@ int64_t quantized_rows_floats(int64_t m, int64_t k);
 QuantizedRows place_quantized_rows(float* memory, int64_t m, int64_t k);
 
 // Quantizes one row, k a multiple of 32.
-void quantize_row_into(const float* x, int64_t row, const QuantizedRows& out, Isa isa = chosen_isa());
+void quantize_row_into(const float* x, int64_t row, QArithmetic arithmetic, const QuantizedRows& out,
+                       Isa isa = chosen_isa());
 
 // All matrices times all rows of x, in one loop over threads.
 void qmatmul_into(const QuantizedRows& x, std::span<const QMatrix> matrices, QArithmetic arithmetic,

@@ -54,7 +54,7 @@ void multiply(benchmark::State& state, const Case& c) {
                        .out = out.data(),
                        .out_stride = c.n_outputs};
   for ([[maybe_unused]] auto _ : state) {
-    for (int64_t t = 0; t < c.n_tokens; ++t) quantize_row_into(x.data() + t * kInputs, t, rows, c.isa);
+    for (int64_t t = 0; t < c.n_tokens; ++t) quantize_row_into(x.data() + t * kInputs, t, c.arithmetic, rows, c.isa);
     qmatmul_into(rows, {&matrix, 1}, c.arithmetic, {scratch.get(), threads, c.isa});
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();

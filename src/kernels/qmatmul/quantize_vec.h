@@ -8,6 +8,8 @@
 namespace smelt {
 namespace {
 
+constexpr float kLeastActivationScale = 0x1p-60F;
+
 // The least power of two with greatest / scale <= 127, kept far from the ends of the exponent's range.
 inline float power_of_two_scale(float greatest) {
   uint32_t bits = 0;
@@ -21,12 +23,18 @@ inline float power_of_two_scale(float greatest) {
   return scale;
 }
 
+// The least scale with greatest / scale <= 127.
+inline float best_scale(float greatest) {
+  const float scale = greatest * (1.0F / 127.0F);
+  return scale > kLeastActivationScale ? scale : kLeastActivationScale;
+}
+
 template <class V>
-float quantize_row(const float* x, int64_t k, ActivationBlock* out) {
+float quantize_row(const float* x, int64_t k, QArithmetic arithmetic, ActivationBlock* out) {
   float poison = 0;
   for (int64_t i = 0; i < k; i += 32, ++out) {
     const float greatest = V::max_abs32(x + i, poison);
-    const float scale = power_of_two_scale(greatest);
+    const float scale = arithmetic == QArithmetic::prefill ? power_of_two_scale(greatest) : best_scale(greatest);
     const float inverse = 1.0F / scale;
     const int32_t low = V::quantize16(x + i, inverse, out->q);
     const int32_t high = V::quantize16(x + i + 16, inverse, out->q + 16);
