@@ -39,15 +39,30 @@ struct BlockFactors {
   }
 };
 
+// One token reads weights once, at the speed of memory, and a group's planes are too short for the processor to notice
+// them in time: while a group is computed, the next one is fetched.
+template <class V>
+struct FetchAhead {
+  const std::byte* at;  // null: nothing
+  int64_t step_bytes;   // as many as the current group is read in a step
+  void step() {
+    if (at == nullptr) return;
+    for (int64_t i = 0; i < step_bytes; i += 64) V::prefetch(at + i);
+    at += step_bytes;
+  }
+};
+
 template <class V, class Codec>
 void exact_one_token(const QTile& tile) {
   const int64_t blocks = tile.k / (32 * Codec::kSubs);
   for (int64_t g = 0; g < tile.n_groups; ++g) {
     Codec codec(tile.groups[g], blocks);
+    FetchAhead<V> ahead{g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.next, tile.block_bytes / Codec::kSubs};
     typename V::Floats sum = V::set1(tile.poison[0]);
     const ActivationBlock* x = tile.x;
     for (int64_t b = 0; b < blocks; ++b, x += Codec::kSubs, codec.step()) {
       unrolled<Codec::kSubs>([&]<int s>() {
+        ahead.step();
         typename V::Bytes c[8];
         BlockFactors<V, Codec> factors;
         codec.template unpack<s>(c);

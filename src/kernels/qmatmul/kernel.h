@@ -35,6 +35,8 @@ struct QTile {
   DType dtype;
   int64_t k;
   int64_t n_groups;
+  const std::byte* next;     // the group that will probably be read after the last, to be fetched ahead; or null
+  int64_t block_bytes;       // of 16 rows
   const ActivationBlock* x;  // [m][k / 32]
   const float* poison;       // [m]
   int64_t m;

@@ -39,8 +39,11 @@ struct LanesPortable {
     return out;
   }
 
+  static void prefetch(const std::byte*) {}
+
   static Bytes load(const void* p) { return load_as<Bytes>(p); }
   static void store(void* p, const Bytes& a) { std::memcpy(p, a.data(), sizeof(a)); }
+  static const Bytes& in_register(const Bytes& a) { return a; }
   static Bytes broadcast4(const void* p) {
     return make<Bytes>([&](size_t i) { return element<uint8_t>(p, i % 4); });
   }

@@ -25,9 +25,16 @@ struct LanesAvx512Vnni {
   static constexpr int kTileTokens =
       3;  // 4 x 3 sums as ints and as floats, 4 weights and an activation of 32 registers
 
+  static void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+
   // Bytes: codes.
   static Bytes load(const void* p) { return _mm512_loadu_si512(p); }
   static void store(void* p, Bytes a) { _mm512_storeu_si512(p, a); }
+  // Keeps the compiler from loading a value anew at each use.
+  static Bytes in_register(Bytes a) {
+    asm("" : "+v"(a));
+    return a;
+  }
   static Bytes broadcast4(const void* p) {
     int32_t v = 0;
     std::memcpy(&v, p, sizeof(v));
@@ -123,11 +130,21 @@ struct LanesAvx512Vnni {
     if (_mm512_cmp_ps_mask(zeros, zero(), _CMP_NEQ_UQ) != 0) poison = std::numeric_limits<float>::quiet_NaN();
     return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
   }
-  // q = round(x * inverse) of 16 values; returns their sum.
-  static int32_t quantize16(const float* x, float inverse, int8_t* q) {
-    const __m512i v = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), _mm512_set1_ps(inverse)));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtsepi32_epi8(v));
-    return _mm512_reduce_add_epi32(_mm512_cvtepi8_epi32(_mm512_cvtsepi32_epi8(v)));
+  // q = round(x * inverse) of 32 values; sums of the first and the last 16.
+  static void quantize32(const float* x, float inverse, int8_t* q, int32_t* sums) {
+    const __m512 factor = _mm512_set1_ps(inverse);
+    const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), factor));
+    const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), factor));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(low));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), _mm512_cvtepi32_epi8(high));
+    // Adjacent pairs, twice: each half of the register then holds two sums of eight for low and two for high.
+    const __m256i low8 = _mm256_add_epi32(_mm512_castsi512_si256(low), _mm512_extracti64x4_epi64(low, 1));
+    const __m256i high8 = _mm256_add_epi32(_mm512_castsi512_si256(high), _mm512_extracti64x4_epi64(high, 1));
+    const __m256i pairs = _mm256_hadd_epi32(low8, high8);
+    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+    const __m128i two = _mm_hadd_epi32(four, four);
+    sums[0] = _mm_cvtsi128_si32(two);
+    sums[1] = _mm_extract_epi32(two, 1);
   }
 };
 

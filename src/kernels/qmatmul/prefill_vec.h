@@ -102,7 +102,7 @@ void multiply_tile(const PrefillPanel& panel, int64_t n_blocks, const QTile& til
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) {
       typename V::Bytes codes[R];
-      for (int r = 0; r < R; ++r) codes[r] = V::load(panel.codes[b][j][r]);
+      for (int r = 0; r < R; ++r) codes[r] = V::in_register(V::load(panel.codes[b][j][r]));
       for (int t = 0; t < T; ++t) {
         const typename V::Bytes four = V::broadcast4(x[t * stride + b].q + 4 * j);
         for (int r = 0; r < R; ++r) products[r][t] = V::dot(products[r][t], codes[r], four);

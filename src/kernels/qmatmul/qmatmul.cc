@@ -42,6 +42,8 @@ struct Job {
             .dtype = dtype,
             .k = x.k,
             .n_groups = 0,
+            .next = nullptr,
+            .block_bytes = kRows16 * dtype_info(dtype).block_bytes,
             .x = x.blocks,
             .poison = x.poison,
             .m = x.m,
@@ -58,9 +60,13 @@ struct Job {
   }
 };
 
+int64_t groups_of(const TensorView& w) { return (w.rows() + kRows16 - 1) / kRows16; }
+
 void add_groups(QTile& tile, const TensorView& w, int64_t first, int64_t n) {
   const auto group_bytes = static_cast<int64_t>(rows16_bytes(w.dtype, kRows16, w.columns()));
-  for (int64_t g = 0; g < n; ++g) tile.groups[tile.n_groups++] = w.bytes.data() + (first + g) * group_bytes;
+  const std::byte* at = w.bytes.data() + first * group_bytes;
+  for (int64_t g = 0; g < n; ++g, at += group_bytes) tile.groups[tile.n_groups++] = at;
+  tile.next = first + n < groups_of(w) ? at : nullptr;
 }
 
 // One row of a panel's result to its place.
