@@ -138,13 +138,13 @@ TEST_P(GoldenTest, TranslationsHaveTheSameLogits) {
   EXPECT_LT(max_error(all_logits(again, golden.tokens, RopeLayout::half_split), golden.logits), kMaxError);
 }
 
-// A cache in f16 rounds keys and values to 11 bits.
+// A cache in f16 rounds keys and values to 11 bits, and passes of many tokens may attend in bf16, of 8 bits.
 TEST_P(GoldenTest, HalfPrecisionCacheIsClose) {
   const Golden golden = load_golden(GetParam().folder);
   ASSERT_NE(golden.model, nullptr);
   const auto n = static_cast<int64_t>(golden.tokens.size());
   TestRun run(golden.model, n, 1, DType::f16);
-  EXPECT_LT(max_error(run.append(golden.tokens, n), golden.logits), 5e-2F);
+  EXPECT_LT(max_error(run.append(golden.tokens, n), golden.logits), 1e-1F);
 }
 
 TEST_P(GoldenTest, PassesAndThreadsDoNotChangeABit) {

@@ -278,7 +278,8 @@ Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfi
 
 // The parts of the caller's workspace, laid out one after another for m tokens.
 struct Workspace {
-  float *x, *h, *q, *k, *v, *mixed, *gate, *up, *cos, *sin, *matmul, *qmatmul, *scores;
+  float *x, *h, *q, *k, *v, *mixed, *gate, *up, *cos, *sin, *matmul, *qmatmul;
+  std::span<float> attention;
   QuantizedRows hq, mixed_q, gate_q;
   std::byte* stock_row;
   int64_t floats;
@@ -313,7 +314,13 @@ Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t c
   w.sin = take(m * c.n_rope / 2);
   w.matmul = take(matmul_scratch_floats(std::max({c.d_model, d_q, c.d_ff}), n_threads));
   w.qmatmul = take(qmatmul_scratch_floats(m, n_threads));
-  w.scores = take(attention_scratch_floats(capacity, c.d_head, n_threads));
+  const int64_t attention_floats = attention_scratch_floats({.n_heads = c.n_heads,
+                                                             .n_kv_heads = c.n_kv_heads,
+                                                             .d_head = c.d_head,
+                                                             .n_tokens = m,
+                                                             .capacity = capacity,
+                                                             .n_threads = n_threads});
+  w.attention = {take(attention_floats), static_cast<size_t>(attention_floats)};
   // A row of the embedding in stock blocks, for each token: at most 4 bytes a value.
   w.stock_row = reinterpret_cast<std::byte*>(take(m * c.d_model));
   w.floats = used;
@@ -341,8 +348,8 @@ class Llama final : public Model {
 
     void embed() const;
     void rotate(float* x, int64_t n_heads) const;
-    void attend(KvLayer kv) const;
-    void layer(const LayerWeights& l, KvLayer kv) const;
+    void attend(const KvLayer& kv) const;
+    void layer(const LayerWeights& l, const KvLayer& kv) const;
     LinearContext linear_context() const;
   };
 
@@ -364,7 +371,7 @@ void Llama::forward(const ForwardArgs& args, ThreadPool& threads) const {
   linear_into(h, args.n_logits, {{weights_.head, args.logits}}, context);              // logits [n_logits][n_vocab]
 }
 
-void Llama::Pass::layer(const LayerWeights& l, KvLayer kv) const {
+void Llama::Pass::layer(const LayerWeights& l, const KvLayer& kv) const {
   const ModelConfig& c = model.config_;
   const LinearContext context = linear_context();
   const LinearInput attention_in = make_input({&l.q, &l.k, &l.v}, w.h, w.hq);
@@ -385,7 +392,7 @@ void Llama::Pass::layer(const LayerWeights& l, KvLayer kv) const {
 }
 
 // Passes of few tokens are computed as if each token were alone (see PassKind).
-constexpr int64_t kFewTokens = 16;
+constexpr int64_t kFewTokens = kFewAttentionTokens;
 
 LinearContext Llama::Pass::linear_context() const {
   return {.threads = threads,
@@ -417,21 +424,25 @@ void Llama::Pass::rotate(float* x, int64_t n_heads) const {
   });
 }
 
-void Llama::Pass::attend(KvLayer kv) const {
+void Llama::Pass::attend(const KvLayer& kv) const {
   const ModelConfig& c = model.config_;
-  const int64_t d_kv = c.n_kv_heads * c.d_head;
-  store_kv({.values = w.k, .m = m, .n = d_kv, .position = args.position}, kv.dtype, kv.k);
-  store_kv({.values = w.v, .m = m, .n = d_kv, .position = args.position}, kv.dtype, kv.v);
-  attention_into({.q = w.q,
-                  .m = m,
-                  .position = args.position,
+  store_kv({.k = w.k,
+            .v = w.v,
+            .stride = c.n_kv_heads * c.d_head,
+            .m = m,
+            .position = args.position,
+            .n_kv_heads = c.n_kv_heads,
+            .d_head = c.d_head},
+           kv, threads);
+  const AttentionSlice slice = {.q = w.q, .m = m, .position = args.position, .kv = kv, .out = w.mixed};
+  attention_into({.slices = {&slice, 1},
+                  .q_stride = c.n_heads * c.d_head,
+                  .out_stride = c.n_heads * c.d_head,
                   .n_heads = c.n_heads,
                   .n_kv_heads = c.n_kv_heads,
                   .d_head = c.d_head,
-                  .kv = kv,
-                  .scale = 1.0F / std::sqrt(static_cast<float>(c.d_head)),
-                  .out = w.mixed},
-                 w.scores, threads);
+                  .scale = 1.0F / std::sqrt(static_cast<float>(c.d_head))},
+                 w.attention, threads);
 }
 
 // Everything that is multiplied; a tied embedding is the head.

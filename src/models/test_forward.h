@@ -14,10 +14,10 @@ class TestRun {
   TestRun(std::shared_ptr<const Model> model, int64_t capacity, int n_threads, DType kv_type = DType::f32)
       : model_(std::move(model)), capacity_(capacity), threads_(n_threads) {
     const ModelConfig& c = model_->config();
-    const auto bytes = static_cast<size_t>(capacity * c.n_kv_heads * c.d_head * (kv_type == DType::f16 ? 2 : 4));
-    for (int64_t l = 0; l < 2 * c.n_layers; ++l) cache_.emplace_back(bytes);
-    for (size_t l = 0; l < static_cast<size_t>(c.n_layers); ++l) {
-      kv_.push_back({cache_[2 * l].data(), cache_[2 * l + 1].data(), kv_type});
+    const int64_t n_blocks = (capacity + kKvBlock - 1) / kKvBlock;
+    const int64_t bytes = n_blocks * kv_block_bytes({c.n_kv_heads, c.d_head, kv_type});
+    for (int64_t l = 0; l < c.n_layers; ++l) {
+      kv_.push_back({cache_.emplace_back(static_cast<size_t>(bytes)).data(), n_blocks, kv_type});
     }
     workspace_.resize(static_cast<size_t>(model_->workspace_floats(capacity, capacity, n_threads)));
   }

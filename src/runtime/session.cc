@@ -48,9 +48,7 @@ struct Session::State {
   Status check_tokens(std::span<const TokenId> ids) const;
   Status compute(std::span<const TokenId> ids, float* logits, int64_t n_logits);
   Status check_finite(std::span<const float> logits, int64_t position) const;
-  SessionImage image() {
-    return {*model, kv_type, plan.half_layer_bytes / static_cast<uint64_t>(plan.n_ctx), plan.n_ctx, layers};
-  }
+  SessionImage image() { return {*model, kv_type, plan.block_bytes, plan.n_ctx, layers}; }
   size_t n_vocab() const { return static_cast<size_t>(model->config().n_vocab); }
 };
 
@@ -74,8 +72,8 @@ Status Session::State::allocate(int n_threads) {
                     format_bytes(plan.total()), plan.n_ctx));
   }
   for (int64_t l = 0; l < model->config().n_layers; ++l) {
-    std::byte* k = cache.get() + 2 * static_cast<uint64_t>(l) * plan.half_layer_bytes;
-    layers.push_back({k, k + plan.half_layer_bytes, kv_type});
+    layers.push_back({cache.get() + static_cast<uint64_t>(l) * plan.layer_bytes,
+                      static_cast<int64_t>(plan.layer_bytes / plan.block_bytes), kv_type});
   }
   tokens.reserve(static_cast<size_t>(plan.n_ctx));
   return {};

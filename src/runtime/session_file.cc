@@ -17,7 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr char kMagic[8] = "smeltKV";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 struct Header {
   char magic[8];
@@ -26,7 +26,7 @@ struct Header {
   uint64_t fingerprint;
   uint64_t n_tokens;
   uint64_t n_layers;
-  uint64_t row_bytes;
+  uint64_t block_bytes;
 };
 static_assert(sizeof(Header) == 48);
 
@@ -42,12 +42,17 @@ Header make_header(const SessionImage& image, uint64_t n_tokens) {
                 .fingerprint = model_fingerprint(image.model),
                 .n_tokens = n_tokens,
                 .n_layers = image.layers.size(),
-                .row_bytes = image.row_bytes};
+                .block_bytes = image.block_bytes};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   return header;
 }
 
 uint64_t padded(uint64_t n) { return (n + 7) / 8 * 8; }
+
+std::optional<uint64_t> layer_bytes(uint64_t n_tokens, uint64_t block_bytes) {
+  const auto rounded = checked_round_up(n_tokens, uint64_t{kKvBlock});
+  return rounded ? checked_mul(*rounded / kKvBlock, block_bytes) : std::nullopt;
+}
 
 // Writes parts, each padded, and hashes them on the way.
 class PartWriter {
@@ -74,10 +79,8 @@ class PartWriter {
 std::optional<uint64_t> file_size(const Header& header) {
   const auto ids = checked_mul(header.n_tokens, uint64_t{sizeof(TokenId)});
   const auto ids_padded = ids ? checked_round_up(*ids, 8) : std::nullopt;
-  const auto part = checked_mul(header.n_tokens, header.row_bytes);
-  const auto part_padded = part ? checked_round_up(*part, 8) : std::nullopt;
-  const auto n_parts = checked_mul(header.n_layers, uint64_t{2});
-  const auto parts = part_padded && n_parts ? checked_mul(*part_padded, *n_parts) : std::nullopt;
+  const auto layer = layer_bytes(header.n_tokens, header.block_bytes);
+  const auto parts = layer ? checked_mul(*layer, header.n_layers) : std::nullopt;
   const auto body = parts && ids_padded ? checked_add(*parts, *ids_padded) : std::nullopt;
   return body ? checked_add(*body, uint64_t{sizeof(Header) + sizeof(uint64_t)}) : std::nullopt;
 }
@@ -94,7 +97,7 @@ Status check_header(const Header& found, const SessionImage& image, uint64_t siz
   if (found.fingerprint != wanted.fingerprint || found.n_layers != wanted.n_layers) {
     return input_error(std::string("the prompt cache belongs to another model") + kDelete);
   }
-  if (found.kv_type != wanted.kv_type || found.row_bytes != wanted.row_bytes) {
+  if (found.kv_type != wanted.kv_type || found.block_bytes != wanted.block_bytes) {
     return input_error(fmt::format("the prompt cache is not of type {}: it was made with another --kv-type{}",
                                    dtype_name(image.kv_type), kDelete));
   }
@@ -130,12 +133,11 @@ Result<std::vector<TokenId>> load_bytes(const SessionImage& image, std::span<con
   std::vector<TokenId> tokens(header.n_tokens);
   if (!tokens.empty()) std::memcpy(tokens.data(), bytes.data() + sizeof(header), tokens.size() * sizeof(TokenId));
   SMELT_TRY(check_contents(bytes, tokens, image.model.config().n_vocab));
-  const uint64_t part = header.n_tokens * header.row_bytes;
+  const uint64_t part = *layer_bytes(header.n_tokens, header.block_bytes);
   const std::byte* from = bytes.data() + sizeof(header) + padded(tokens.size() * sizeof(TokenId));
   for (const KvLayer& layer : image.layers) {
-    std::memcpy(layer.k, from, part);
-    std::memcpy(layer.v, from + padded(part), part);
-    from += 2 * padded(part);
+    std::memcpy(layer.blocks, from, part);
+    from += part;
   }
   return tokens;
 }
@@ -165,11 +167,8 @@ Status save_session_file(const SessionImage& image, std::span<const TokenId> tok
   const Header header = make_header(image, tokens.size());
   SMELT_TRY(writer.write(bytes_of(&header, 1)));
   SMELT_TRY(writer.write(bytes_of(tokens.data(), tokens.size())));
-  const size_t part = tokens.size() * image.row_bytes;
-  for (const KvLayer& layer : image.layers) {
-    SMELT_TRY(writer.write({layer.k, part}));
-    SMELT_TRY(writer.write({layer.v, part}));
-  }
+  const auto part = static_cast<size_t>(*layer_bytes(tokens.size(), image.block_bytes));
+  for (const KvLayer& layer : image.layers) SMELT_TRY(writer.write({layer.blocks, part}));
   const uint64_t hash = writer.hash();
   SMELT_TRY(file.write(bytes_of(&hash, 1)));
   return file.commit();

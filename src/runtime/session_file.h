@@ -2,14 +2,14 @@
 //
 //   offset  size
 //        0     8  "smeltKV" and a zero byte
-//        8     4  version, 1
+//        8     4  version, 2
 //       12     4  ggml's number of the cache's type
 //       16     8  fingerprint of the model
 //       24     8  n_tokens
 //       32     8  n_layers
-//       40     8  bytes of one token's keys in one layer
+//       40     8  bytes of one block of a layer's cache (kernels/attention/kv_cache.h)
 //       48    4n  ids of the tokens, then zeros up to a multiple of 8
-//               n rows of keys, then n rows of values, of layer 0, 1, …; each part padded with zeros to a multiple of 8
+//               the blocks that hold the n tokens, of layer 0, 1, …
 //      end     8  hash (base/hash.h) of all before it
 //
 // All numbers are little-endian; other hosts are refused at build time.
@@ -29,13 +29,13 @@ namespace smelt {
 struct SessionImage {
   const Model& model;
   DType kv_type;
-  uint64_t row_bytes;  // of one token's keys in one layer
-  int64_t n_ctx;       // rows that `layers` have room for
+  uint64_t block_bytes;  // of kKvBlock positions in one layer
+  int64_t n_ctx;         // positions that `layers` have room for
   std::span<KvLayer> layers;
 };
 
 Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, const std::string& path);
-// Fills the layers' first rows and returns their tokens. Nothing is changed if there is an error.
+// Fills the layers' first blocks and returns their tokens. Nothing is changed if there is an error.
 Result<std::vector<TokenId>> load_session_file(const SessionImage& image, const std::string& path);
 
 // Tells models apart: their sizes, their tensors' names, types and shapes, and a sample of every tensor's bytes.

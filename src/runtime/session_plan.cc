@@ -55,11 +55,12 @@ Result<SessionPlan> plan_session(const Model& model, const SessionOptions& optio
   plan.n_ctx = options.n_ctx > 0 ? options.n_ctx : std::min(c.n_ctx_train, kMaxContext);
   plan.chunk = std::min(options.prefill_chunk, plan.n_ctx);
   const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads();
-  const auto row = row_bytes(options.kv_type, static_cast<uint64_t>(c.n_kv_heads * c.d_head));
-  const auto half = row ? checked_mul(*row, static_cast<uint64_t>(plan.n_ctx)) : std::nullopt;
-  const auto kv = half ? checked_mul(*half, 2 * static_cast<uint64_t>(c.n_layers)) : std::nullopt;
+  const KvShape shape = {c.n_kv_heads, c.d_head, options.kv_type};
+  const auto layer = kv_layer_bytes(shape, plan.n_ctx);
+  const auto kv = layer ? checked_mul(*layer, static_cast<uint64_t>(c.n_layers)) : std::nullopt;
   if (!kv || *kv > INT64_MAX) return input_error("the size of the KV cache exceeds 2^63 bytes; take a shorter context");
-  plan.half_layer_bytes = *half;
+  plan.block_bytes = static_cast<uint64_t>(kv_block_bytes(shape));
+  plan.layer_bytes = *layer;
   plan.kv_bytes = *kv;
   plan.workspace_bytes =
       sizeof(float) * static_cast<uint64_t>(model.workspace_floats(plan.chunk, plan.n_ctx, n_threads));

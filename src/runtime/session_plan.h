@@ -11,8 +11,9 @@ namespace smelt {
 
 struct SessionPlan {
   int64_t n_ctx = 0;
-  int64_t chunk = 0;              // tokens of a forward pass at most
-  uint64_t half_layer_bytes = 0;  // the keys, or the values, of one layer
+  int64_t chunk = 0;         // tokens of a forward pass at most
+  uint64_t block_bytes = 0;  // of kKvBlock positions in one layer
+  uint64_t layer_bytes = 0;  // whole blocks
   uint64_t kv_bytes = 0;
   uint64_t workspace_bytes = 0;
   uint64_t logits_bytes = 0;

@@ -1,46 +1,55 @@
-// Causal attention of m new tokens over a KV cache, grouped-query (Ainslie et al., arXiv 2305.13245).
-// out_i = sum_j softmax_j(scale * q_i . k_j) v_j over the keys j = 0 … position + i. Accumulation in f32, in the order
-// of j; a token's result does not depend on m or the thread count.
+// Causal attention of new tokens over a KV cache, grouped-query (Ainslie et al., arXiv 2305.13245), with an optional
+// sliding window (Beltagy et al., arXiv 2004.05150). Called by the model families' forward.
+//   out_i = sum_j softmax_j(scale * q_i . k_j) v_j over keys j = max(0, position + i - window + 1) … position + i
+//
+// Keys are taken in blocks of 64 with a running maximum and sum (Milakov & Gimelshein, arXiv 1805.02867; Dao et al.,
+// arXiv 2205.14135), all query heads of a group against one reading of the cache. Two ways:
+//   - slices of at most kFewAttentionTokens tokens, and any slice over an f32 cache: keys are split in chunks of 512
+//   counted from
+//     position 0; chunks are folded by any thread and merged in their order. A token's result depends on its own query
+//     and the cache only, bit for bit: not on the thread count, nor on the tokens and sequences beside it.
+//   - longer slices: tiles of queries against all their keys, for f16 caches in bf16 products (8 bits of mantissa,
+//     accumulated in f32) where the instruction set has them. Bit-identical across thread counts.
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "base/thread_pool.h"
+#include "kernels/attention/kv_cache.h"
 #include "kernels/isa.h"
-#include "tensor/dtype.h"
 
 namespace smelt {
 
-// The cache of one layer: k and v are [capacity][n_kv_heads][d_head], f16 or f32, row stride n_kv_heads * d_head
-// values.
-struct KvLayer {
-  std::byte* k = nullptr;
-  std::byte* v = nullptr;
-  DType dtype = DType::f32;
+inline constexpr int64_t kFewAttentionTokens = 16;
+
+// The new tokens of one sequence.
+struct AttentionSlice {
+  const float* q = nullptr;  // [m] rows of [n_heads][d_head], already rotated
+  int64_t m = 0;
+  int64_t position = 0;  // of the first new token
+  KvLayer kv;            // already holds the new tokens' keys and values
+  float* out = nullptr;  // [m] rows of [n_heads][d_head]
 };
 
 struct AttentionArgs {
-  const float* q = nullptr;  // [m][n_heads][d_head], already rotated
-  int64_t m = 0;
-  int64_t position = 0;  // of the first new token; keys 0 … position + i are seen by token i
+  std::span<const AttentionSlice> slices;
+  int64_t q_stride = 0, out_stride = 0;  // floats from one token's row to the next
   int64_t n_heads = 0, n_kv_heads = 0, d_head = 0;
-  KvLayer kv;            // already holds the new tokens' keys and values
-  float scale = 0;       // usually 1/sqrt(d_head)
-  float* out = nullptr;  // [m][n_heads][d_head]
+  int64_t window = 0;  // keys that a token sees, itself included; 0: all
+  float scale = 0;     // usually 1/sqrt(d_head)
 };
 
-// scratch: attention_scratch_floats(capacity, d_head, threads) floats.
-void attention_into(const AttentionArgs& args, float* scratch, ThreadPool& threads, Isa isa = chosen_isa());
-int64_t attention_scratch_floats(int64_t capacity, int64_t d_head, int n_threads);
-
-// Keys or values of new tokens.
-struct KvRows {
-  const float* values = nullptr;  // [m][n], n = n_kv_heads * d_head
-  int64_t m = 0, n = 0;
-  int64_t position = 0;  // the cache's row that receives the first of them
+// What scratch must be planned for. Fewer tokens, shorter sequences and more slices fit as well.
+struct AttentionLimits {
+  int64_t n_heads = 0, n_kv_heads = 0, d_head = 0;
+  int64_t n_tokens = 0;  // of all slices together
+  int64_t capacity = 0;  // keys of the longest sequence, new ones included
+  int n_threads = 1;
 };
+int64_t attention_scratch_floats(const AttentionLimits& limits);
 
-// Writes the rows into one half (k or v) of a layer's cache, converting to its dtype.
-void store_kv(const KvRows& rows, DType dtype, std::byte* cache, Isa isa = chosen_isa());
+// Slices are independent of each other. scratch: at least attention_scratch_floats.
+void attention_into(const AttentionArgs& args, std::span<float> scratch, ThreadPool& threads, Isa isa = chosen_isa());
 
 }  // namespace smelt

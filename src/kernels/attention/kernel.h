@@ -1,31 +1,52 @@
-// What one instruction set provides for attention. Seen by attention.cc and the files per instruction set.
+// What one instruction set provides for attention. Seen by attention.cc, kv_cache.cc and the files per instruction set.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "kernels/isa.h"
-#include "tensor/dtype.h"
 
 namespace smelt {
 
-// The keys (or values) of one head in the cache: n rows of d_head values of `dtype`, row_bytes apart.
-struct CacheRows {
-  const std::byte* rows;
-  int64_t row_bytes;
-  int64_t n;
-  int64_t d_head;
-  DType dtype;
+// Before a row has seen any key: below every score, but its difference to one is finite.
+inline constexpr float kNoScore = -1e30F;
+
+// Queries of one KV head's group, [token][head of the group], brought into the form that a fold takes.
+struct QueryRows {
+  const float* q;     // the first head of the group, of the first token
+  int64_t stride;     // floats from token to token
+  int64_t n, group;   // rows; heads of the group
+  int64_t d_head, d;  // d: d_head rounded up to 16, filled with zeros
+  float scale;        // times log2(e): scores are exponents of 2
+  std::byte* out;     // n * d floats of room
+};
+
+// One block of one KV head against n rows.
+struct BlockFold {
+  const std::byte* block;
+  const std::byte* q;  // as prepared
+  int64_t n, group, d;
+  int64_t position;        // of the token of row 0; row r is of token r / group
+  int64_t block_position;  // of the block's first key
+  int64_t window;          // 0: none
+  float *max, *sum;        // [n]: running maximum of the exponents, sum of the weights
+  float* acc;              // [n][d]: weighted sum of the values
+  std::byte* scratch;      // 64 * d floats of room
+};
+
+struct FoldKernel {
+  void (*prepare)(const QueryRows&);
+  // max, sum and acc as if the block's visible keys had been there all along. What becomes of a row does not depend on
+  // the rows beside it.
+  void (*fold)(const BlockFold&);
 };
 
 struct AttentionKernel {
   Isa isa;
-  // scores[j] = scale * q . k_j
-  void (*scores)(const float* q, const CacheRows& keys, float scale, float* scores);
-  // out = sum_j p[j] v_j, in the order of j
-  void (*mix)(const float* p, const CacheRows& values, float* out);
+  FoldKernel f32, f16;
+  FoldKernel f16_prefill;  // for many rows; may round to bf16
   // Rounds n values to f16, to nearest even.
-  void (*store_f16)(const float* in, int64_t n, std::byte* out);
+  void (*to_f16)(const float* in, int64_t n, std::byte* out);
 };
 
 #define SMELT_KERNEL(isa) extern const AttentionKernel attention_##isa;

@@ -7,7 +7,8 @@
 namespace smelt {
 
 using Ops = Attention<Avx2>;
-extern const AttentionKernel attention_avx2 = {Isa::avx2, Ops::scores, Ops::mix, Ops::store_f16};
+extern const AttentionKernel attention_avx2 = {
+    .isa = Isa::avx2, .f32 = Ops::kF32, .f16 = Ops::kF16, .f16_prefill = Ops::kF16, .to_f16 = Ops::to_f16};
 
 }  // namespace smelt
 

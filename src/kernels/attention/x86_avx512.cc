@@ -7,7 +7,8 @@
 namespace smelt {
 
 using Ops = Attention<Avx512>;
-extern const AttentionKernel attention_avx512 = {Isa::avx512, Ops::scores, Ops::mix, Ops::store_f16};
+extern const AttentionKernel attention_avx512 = {
+    .isa = Isa::avx512, .f32 = Ops::kF32, .f16 = Ops::kF16, .f16_prefill = Ops::kF16, .to_f16 = Ops::to_f16};
 
 }  // namespace smelt
 
