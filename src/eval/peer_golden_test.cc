@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 const std::string kFolder = std::string(SMELT_SOURCE_DIR) + "/tests/golden/peers/";
-constexpr double kExact = 1e-4;     // both compute in f32 from the same blocks; the peer's keys and values are in f16
+constexpr double kExact = 2e-4;     // both compute in f32 from the same blocks; the peer's keys and values are in f16
 constexpr double kRounded = 0.005;  // the peer rounds activations to 8 bits
 
 std::vector<json> golden_files() {
@@ -55,7 +55,7 @@ TEST_P(PeerGolden, GreedyTextIsThePeers) {
 TEST_P(PeerGolden, PerplexityIsThePeers) {
   const auto text = read_file(kFolder + "text.txt", 1 << 20);
   ASSERT_TRUE(text) << text.error().message;
-  const auto report = evaluate_perplexity(model_, *text, {.n_threads = 2}, {});
+  const auto report = evaluate_perplexity(model_, *text, {.n_threads = 2, .kv_type = DType::f32}, {});
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_GE(report->n_windows, 2);
   const double of_f32 = GetParam()["perplexity_f32"];
