@@ -1,7 +1,8 @@
 // How each block format's rows16 planes (tensor/rows16.h) become bytes for a dot product, as templates over a
 // vocabulary V (lanes_*.h). A codec is placed on 16 rows and a block; unpack<s> gives block s of 32 inputs as 8
 // registers of four inputs each, scale<i> and minimum<i> the factors of block or half block i. Without minima a weight
-// is (code - 128) * scale; with minima it is code * scale + minimum. The byte pictures of the stock blocks are in
+// is (code - V::kBias) * scale, codes being unsigned where kBias is 128 and signed where it is 0, as the instruction
+// set's dot product wants them; with minima it is code * scale + minimum. The byte pictures of the stock blocks are in
 // tensor/blocks/*.h.
 #pragma once
 
@@ -26,10 +27,20 @@ inline void unrolled(const F& f) {
 
 inline const uint8_t* bytes_of(const std::byte* p) { return reinterpret_cast<const uint8_t*>(p); }
 
-constexpr uint8_t kNonLinear128[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+struct Table16 {
+  uint8_t codes[16];
+};
+constexpr Table16 non_linear(int bias) {
+  constexpr int kValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+  Table16 table{};
+  for (int i = 0; i < 16; ++i) table.codes[i] = static_cast<uint8_t>(kValues[i] + bias);
+  return table;
+}
+template <int bias>
+constexpr Table16 kNonLinear = non_linear(bias);
 
 // kSubs: blocks of 32 in a block. kHalves: scales for 16 inputs. kMaxCode: with minima, the greatest code; without, the
-// greatest |code - 128|.
+// greatest |code - V::kBias|.
 template <class V>
 struct CodecQ8_0 {
   static constexpr int kSubs = 1, kMaxCode = 128;
@@ -39,7 +50,7 @@ struct CodecQ8_0 {
   void step() { codes += 512, d += 32; }
   template <int>
   void unpack(typename V::Bytes* c) const {
-    for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(V::load(codes + 64 * j), 128);
+    for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(V::load(codes + 64 * j), V::kBias);
   }
   template <int>
   typename V::Floats scale() const {
@@ -58,8 +69,8 @@ struct CodecQ4_0 {
   void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(codes + 64 * j);
-      c[j] = V::add_bytes(V::template bits<0>(both, 15), 120);
-      c[j + 4] = V::add_bytes(V::template bits<4>(both, 15), 120);
+      c[j] = V::add_bytes(V::template bits<0>(both, 15), V::kBias - 8);
+      c[j + 4] = V::add_bytes(V::template bits<4>(both, 15), V::kBias - 8);
     }
   }
   template <int>
@@ -76,8 +87,8 @@ struct CodecIq4Nl : CodecQ4_0<V> {
   void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(this->codes + 64 * j);
-      c[j] = V::lookup(kNonLinear128, V::template bits<0>(both, 15));
-      c[j + 4] = V::lookup(kNonLinear128, V::template bits<4>(both, 15));
+      c[j] = V::lookup(kNonLinear<V::kBias>.codes, V::template bits<0>(both, 15));
+      c[j + 4] = V::lookup(kNonLinear<V::kBias>.codes, V::template bits<4>(both, 15));
     }
   }
 };
@@ -129,7 +140,7 @@ struct CodecQ5_0 {
   template <int>
   void unpack(typename V::Bytes* c) const {
     unpack_five_bits<V>(codes, fifth, c);
-    for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(c[j], 112);
+    for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(c[j], V::kBias - 16);
   }
   template <int>
   typename V::Floats scale() const {
@@ -253,7 +264,7 @@ struct CodecQ6K {
       const typename V::Bytes four =
           V::template bits<4 * (kQuarter / 2)>(V::load(low + 1024 * (s / 4) + 512 * (kQuarter % 2) + 64 * j), 15);
       const typename V::Bytes two = V::template bits<2 * kQuarter>(V::load(high + 512 * (s / 4) + 64 * j), 3);
-      c[j] = V::add_bytes(V::template or_shifted<4>(four, two), 96);
+      c[j] = V::add_bytes(V::template or_shifted<4>(four, two), V::kBias - 32);
     }
   }
   template <int i>
@@ -275,7 +286,7 @@ struct CodecQ3K {
     for (int j = 0; j < 8; ++j) {
       const typename V::Bytes two = V::template bits<2 * (s % 4)>(V::load(low + 512 * (s / 4) + 64 * j), 3);
       const typename V::Bytes third = V::template bits<s>(V::load(high + 64 * j), 1);
-      c[j] = V::add_bytes(V::template or_shifted<2>(two, third), 124);
+      c[j] = V::add_bytes(V::template or_shifted<2>(two, third), V::kBias - 4);
     }
   }
   template <int i>
@@ -322,8 +333,8 @@ struct CodecIq4Xs {
   void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(codes + 256 * s + 64 * j);
-      c[j] = V::lookup(kNonLinear128, V::template bits<0>(both, 15));
-      c[j + 4] = V::lookup(kNonLinear128, V::template bits<4>(both, 15));
+      c[j] = V::lookup(kNonLinear<V::kBias>.codes, V::template bits<0>(both, 15));
+      c[j + 4] = V::lookup(kNonLinear<V::kBias>.codes, V::template bits<4>(both, 15));
     }
   }
   template <int s>

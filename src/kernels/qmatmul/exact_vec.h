@@ -14,7 +14,7 @@ template <class V, bool kHalves, bool kMinima>
 inline typename V::Floats add_block(typename V::Floats sum, const typename V::Bytes* c, const typename V::Floats* scale,
                                     const typename V::Floats* minimum, const ActivationBlock& x) {
   for (int h = 0; h < (kHalves ? 2 : 1); ++h) {
-    const int32_t start = kMinima ? 0 : kHalves ? x.offset128_half[h] : x.offset128;
+    const int32_t start = kMinima || V::kBias == 0 ? 0 : kHalves ? x.offset128_half[h] : x.offset128;
     typename V::Ints products = V::set1_int(start);
     const int first = kHalves ? 4 * h : 0;
     for (int j = first; j < (kHalves ? first + 4 : 8); ++j) {
@@ -118,10 +118,14 @@ template <class V, bool kHalves, bool kMinima>
 void multiply_all(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x, float* out) {
   const int64_t stride = tile.k / 32;
   int64_t t = 0;
-  for (; t + 8 <= tile.m; t += 8)
-    multiply_panel<V, kHalves, kMinima, 8>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
-  for (; t + 4 <= tile.m; t += 4)
-    multiply_panel<V, kHalves, kMinima, 4>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  if constexpr (V::kExactTokens >= 8) {
+    for (; t + 8 <= tile.m; t += 8)
+      multiply_panel<V, kHalves, kMinima, 8>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  }
+  if constexpr (V::kExactTokens >= 4) {
+    for (; t + 4 <= tile.m; t += 4)
+      multiply_panel<V, kHalves, kMinima, 4>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  }
   for (; t + 2 <= tile.m; t += 2)
     multiply_panel<V, kHalves, kMinima, 2>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
   if (t < tile.m)

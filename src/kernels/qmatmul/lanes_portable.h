@@ -18,7 +18,9 @@ struct LanesPortable {
   using Bytes = std::array<uint8_t, 64>;
   using Ints = std::array<int32_t, 16>;
   using Floats = std::array<float, 16>;
-  static constexpr int kTileTokens = 2;
+  static constexpr int kBias = 128;
+  static constexpr int kTileGroups = 4, kTileTokens = 2;  // a tile of the prefill kernel
+  static constexpr int kExactTokens = 8;                  // at most so many at a time in the exact one
 
   template <class A, class F>
   static A make(const F& f) {

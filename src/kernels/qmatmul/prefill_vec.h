@@ -52,7 +52,7 @@ void requantize_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& pa
       const typename V::Floats top = V::fma(factor[h], V::set1(Codec::kMaxCode), offset[h]);
       greatest = V::max(greatest, V::max(V::abs(offset[h]), V::abs(top)));
     } else {
-      offset[h] = V::mul(factor[h], V::set1(-128.0F));
+      offset[h] = V::mul(factor[h], V::set1(-static_cast<float>(V::kBias)));
       greatest = V::max(greatest, V::abs(V::mul(factor[h], V::set1(Codec::kMaxCode))));
     }
   });
@@ -61,7 +61,7 @@ void requantize_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& pa
   for (int h = 0; h < kParts; ++h) checked = V::fma(V::fma(factor[h], V::zero(), offset[h]), V::zero(), checked);
   const typename V::Floats inverse = V::div(V::set1(1.0F), scale);
   for (typename V::Floats& each : factor) each = V::mul(each, inverse);
-  for (typename V::Floats& each : offset) each = V::fma(each, inverse, V::set1(128.0F));
+  for (typename V::Floats& each : offset) each = V::fma(each, inverse, V::set1(V::kBias));
   typename V::Bytes c[8];
   codec.template unpack<s>(c);
   for (int j = 0; j < 8; ++j) {
@@ -84,12 +84,12 @@ void fill_prefill_panel(Codec& codec, int64_t g, int64_t n_blocks, PrefillPanel&
   }
 }
 
-// kPanelGroups groups of rows times T tokens; sums are read from and written to out.
-template <class V, int T>
-void multiply_tile(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x,
-                   float* out) {
-  constexpr int R = kPanelGroups;
+// R groups of rows from group `first` times T tokens; sums are read from and written to out.
+template <class V, int R, int T>
+void multiply_tile(const PrefillPanel& panel, int64_t first, int64_t n_blocks, const QTile& tile, int64_t token) {
   const int64_t stride = tile.k / 32;
+  const ActivationBlock* x = tile.x + token * stride;
+  float* out = tile.out + token * tile.out_stride + 16 * first;
   typename V::Floats sums[R][T];
   for (int t = 0; t < T; ++t) {
     for (int r = 0; r < R; ++r) sums[r][t] = V::load_floats(out + t * tile.out_stride + 16 * r);
@@ -97,19 +97,19 @@ void multiply_tile(const PrefillPanel& panel, int64_t n_blocks, const QTile& til
   for (int64_t b = 0; b < n_blocks; ++b) {
     typename V::Ints products[R][T];
     for (int t = 0; t < T; ++t) {
-      for (int r = 0; r < R; ++r) products[r][t] = V::set1_int(x[t * stride + b].offset128);
+      for (int r = 0; r < R; ++r) products[r][t] = V::set1_int(V::kBias == 0 ? 0 : x[t * stride + b].offset128);
     }
 #pragma GCC unroll 8
     for (int j = 0; j < 8; ++j) {
       typename V::Bytes codes[R];
-      for (int r = 0; r < R; ++r) codes[r] = V::in_register(V::load(panel.codes[b][j][r]));
+      for (int r = 0; r < R; ++r) codes[r] = V::in_register(V::load(panel.codes[b][j][first + r]));
       for (int t = 0; t < T; ++t) {
         const typename V::Bytes four = V::broadcast4(x[t * stride + b].q + 4 * j);
         for (int r = 0; r < R; ++r) products[r][t] = V::dot(products[r][t], codes[r], four);
       }
     }
     for (int r = 0; r < R; ++r) {
-      const typename V::Ints scale = V::load_ints(panel.scale[b][r]);
+      const typename V::Ints scale = V::load_ints(panel.scale[b][first + r]);
       for (int t = 0; t < T; ++t) {
         const typename V::Floats both = V::from_bits(V::add_int(scale, V::broadcast_int(&x[t * stride + b].scale)));
         sums[r][t] = V::fma(V::to_float(products[r][t]), both, sums[r][t]);
@@ -122,13 +122,17 @@ void multiply_tile(const PrefillPanel& panel, int64_t n_blocks, const QTile& til
 }
 
 template <class V>
-void multiply_tokens(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x) {
+void multiply_tokens(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile, int64_t first_block) {
+  constexpr int R = V::kTileGroups;
   constexpr int T = V::kTileTokens;
-  const int64_t stride = tile.k / 32;
-  int64_t t = 0;
-  for (; t + T <= tile.m; t += T)
-    multiply_tile<V, T>(panel, n_blocks, tile, x + t * stride, tile.out + t * tile.out_stride);
-  for (; t < tile.m; ++t) multiply_tile<V, 1>(panel, n_blocks, tile, x + t * stride, tile.out + t * tile.out_stride);
+  static_assert(kPanelGroups % R == 0);
+  QTile at = tile;
+  at.x += first_block;
+  for (int64_t r = 0; r < kPanelGroups; r += R) {
+    int64_t t = 0;
+    for (; t + T <= tile.m; t += T) multiply_tile<V, R, T>(panel, r, n_blocks, at, t);
+    for (; t < tile.m; ++t) multiply_tile<V, R, 1>(panel, r, n_blocks, at, t);
+  }
 }
 
 // A scale that is not finite would be lost in the exponent arithmetic: it makes its rows not-a-number instead.
@@ -164,7 +168,7 @@ void prefill_groups(const QTile& tile) {
   for (int64_t b = 0; b < n_blocks; b += kChunkBlocks) {
     const int64_t n = n_blocks - b < kChunkBlocks ? n_blocks - b : kChunkBlocks;
     for (int64_t g = 0; g < kPanelGroups; ++g) fill_prefill_panel<V>(codecs[g], g, n, panel);
-    multiply_tokens<V>(panel, n, tile, tile.x + b);
+    multiply_tokens<V>(panel, n, tile, b);
     poison_rows<V>(panel, n, tile);
   }
 }

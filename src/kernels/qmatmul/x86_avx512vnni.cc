@@ -2,14 +2,23 @@
 #if defined(__x86_64__)
 
 #include "kernels/qmatmul/exact_vec.h"
-#include "kernels/qmatmul/lanes_x86_avx512vnni.h"
+#include "kernels/qmatmul/lanes_x86_avx512.h"
 #include "kernels/qmatmul/prefill_vec.h"
 #include "kernels/qmatmul/quantize_vec.h"
 
 namespace smelt {
+namespace {
 
-extern const QMatmulKernel qmatmul_avx512vnni = {Isa::avx512vnni, quantize_row<LanesAvx512Vnni>,
-                                                 exact_tile<LanesAvx512Vnni>, prefill_tile<LanesAvx512Vnni>};
+struct Dot512Vnni {
+  static constexpr int kBias = 128;
+  static __m512i dot(__m512i sum, __m512i codes, __m512i x) { return _mm512_dpbusd_epi32(sum, codes, x); }
+};
+using Lanes = Lanes512<Dot512Vnni>;
+
+}  // namespace
+
+extern const QMatmulKernel qmatmul_avx512vnni = {Isa::avx512vnni, quantize_row<Lanes>, exact_tile<Lanes>,
+                                                 prefill_tile<Lanes>};
 
 }  // namespace smelt
 

@@ -1,5 +1,6 @@
-// The vocabulary of the qmatmul templates with AVX-512 VNNI: a register of 64 bytes is four inputs of 16 rows, a
-// register of 16 floats or ints one value of each row. Everything is in an unnamed namespace on purpose: see
+// The vocabulary of the qmatmul templates with AVX-512: a register of 64 bytes is four inputs of 16 rows, a register of
+// 16 floats or ints one value of each row. Dot is the dot product that the instruction set has, and says by kBias
+// whether it takes codes unsigned or signed (codecs_vec.h). Everything is in an unnamed namespace on purpose: see
 // vec_x86_avx2.h.
 #pragma once
 
@@ -18,12 +19,15 @@
 namespace smelt {
 namespace {
 
-struct LanesAvx512Vnni {
+template <class Dot>
+struct Lanes512 {
   using Bytes = __m512i;
   using Ints = __m512i;
   using Floats = __m512;
-  static constexpr int kTileTokens =
-      3;  // 4 x 3 sums as ints and as floats, 4 weights and an activation of 32 registers
+  static constexpr int kBias = Dot::kBias;
+  // 4 x 3 sums as ints and as floats, 4 weights and an activation of 32 registers
+  static constexpr int kTileGroups = 4, kTileTokens = 3;
+  static constexpr int kExactTokens = 8;
 
   static void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
 
@@ -61,8 +65,8 @@ struct LanesAvx512Vnni {
     const Ints four = _mm512_and_si512(n == 0 ? words : _mm512_srli_epi32(words, n), _mm512_set1_epi32(15));
     return _mm512_and_si512(_mm512_mullo_epi32(four, _mm512_set1_epi32(0x00204081)), _mm512_set1_epi32(0x01010101));
   }
-  // sum + unsigned bytes times signed bytes, four to a lane
-  static Ints dot(Ints sum, Bytes codes, Bytes x) { return _mm512_dpbusd_epi32(sum, codes, x); }
+  // sum + codes times signed bytes, four to a lane
+  static Ints dot(Ints sum, Bytes codes, Bytes x) { return Dot::dot(sum, codes, x); }
 
   // Ints
   static Ints load_ints(const void* p) { return _mm512_loadu_si512(p); }
@@ -86,9 +90,10 @@ struct LanesAvx512Vnni {
   static Ints or_int_shifted(Ints a, Ints small) {
     return _mm512_or_si512(a, n == 0 ? small : _mm512_slli_epi32(small, n));
   }
-  // Byte n of each lane.
+  // Byte n of each lane, as signed as the codes are.
   template <int n>
   static Ints byte(Bytes a) {
+    if constexpr (kBias == 0) return _mm512_srai_epi32(n == 3 ? a : _mm512_slli_epi32(a, 24 - 8 * n), 24);
     return int_bits<8 * n>(a, 255);
   }
   static Ints add_int(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
