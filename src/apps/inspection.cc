@@ -49,6 +49,11 @@ void count_types(Inspection& inspection) {
   }
 }
 
+int64_t count_packed(const Checkpoint& checkpoint) {
+  return std::count_if(checkpoint.tensors().begin(), checkpoint.tensors().end(),
+                       [](const TensorEntry& tensor) { return tensor.view.layout == Layout::rows16; });
+}
+
 double bits_per_weight(const TypeTotal& total) {
   return total.n_values == 0 ? 0 : 8.0 * static_cast<double>(total.bytes) / static_cast<double>(total.n_values);
 }
@@ -161,6 +166,7 @@ ordered_json tensors_json(const Checkpoint& checkpoint) {
     out.push_back({{"name", tensor.name},
                    {"type", dtype_name(tensor.view.dtype)},
                    {"shape", std::vector<int64_t>(shape.dims.begin(), shape.dims.begin() + shape.rank)},
+                   {"layout", tensor.view.layout == Layout::rows16 ? "packed" : "stock"},
                    {"bytes", tensor.view.bytes.size()},
                    {"offset", tensor.file_offset}});
   }
@@ -197,6 +203,8 @@ std::string format_text(const Inspection& inspection, const InspectionOptions& o
   Lines lines;
   lines.add("file", fmt::format("{} ({}, {})", escape_for_display(checkpoint.path(), 4096), checkpoint.format_name(),
                                 format_bytes(checkpoint.file_bytes())));
+  if (const int64_t n = count_packed(checkpoint); n > 0)
+    lines.add("layout", fmt::format("packed: 16 rows interleaved in {} matrices; for smelt only", n));
   if (inspection.model) add_config(lines, inspection.model->config());
   if (inspection.tokenizer) add_tokenizer(lines, inspection);
   add_weights(lines, inspection);
@@ -219,7 +227,8 @@ std::string format_json(const Inspection& inspection, const InspectionOptions& o
                       {"parameters", inspection.total.n_values},
                       {"weights_bytes", inspection.total.bytes},
                       {"bits_per_weight", bits_per_weight(inspection.total)},
-                      {"types", types_json(inspection)}};
+                      {"types", types_json(inspection)},
+                      {"packed_tensors", count_packed(checkpoint)}};
   if (inspection.model) {
     out["config"] = config_json(inspection.model->config());
     out["memory"] = {{"n_ctx", inspection.n_ctx},

@@ -103,7 +103,7 @@ Recoder::Fault Recoder::recode_row(const CanonicalTensor& tensor, DType to, int6
   const TensorView& source = tensor.source->view;
   const int64_t columns = tensor.shape.columns(), source_row = tensor.source_row(row);
   const bool copied = source.dtype == to;
-  if (copied) std::memcpy(out, source.row(source_row), source.row_size());
+  if (copied) source.copy_row_into(source_row, out);
   if (copied && (is_quantized(to) || to == DType::i8)) return {};
   source.decode_row_into(source_row, scratch);
   const float limit = overflow_limit(to);

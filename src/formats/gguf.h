@@ -34,6 +34,7 @@ struct TensorDeclaration {
   std::string name;
   DType dtype = DType::f32;
   Shape shape;
+  Layout layout = Layout::rows;
 };
 
 class GgufWriter {

@@ -28,6 +28,11 @@ inline constexpr char kSplitNumberKey[] = "split.no";
 inline constexpr char kSplitCountKey[] = "split.count";
 inline constexpr char kSplitTensorsKey[] = "split.tensors.count";
 
+// Added to the type number of a matrix whose rows lie 16 interleaved (tensor/rows16.h): other programs do not know the
+// number and refuse the file, instead of reading it as rows. Such files are aligned to cache lines.
+inline constexpr uint32_t kRows16Type = 0x10000;
+inline constexpr uint32_t kRows16Alignment = 64;
+
 // Limits against files that are large only on paper (sparse files cost nothing to make). Real models stay far below: a
 // vocabulary of 262,144 with its merges has about 1.3 M array values in 15 MB.
 inline constexpr uint64_t kMaxKeys = uint64_t{1} << 16;

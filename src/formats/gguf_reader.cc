@@ -15,6 +15,7 @@
 #include "formats/gguf_format.h"
 #include "formats/gguf_values.h"
 #include "formats/memory_guard.h"
+#include "tensor/rows16.h"
 
 namespace smelt {
 namespace {
@@ -75,6 +76,7 @@ class HeaderParser {
     std::string_view name;
     uint64_t record_position = 0;  // in the file
     DType dtype = DType::f32;
+    Layout layout = Layout::rows;
     Shape shape;
     uint64_t bytes = 0;
     uint64_t offset = 0;  // in the data section
@@ -272,16 +274,19 @@ Status HeaderParser::parse_tensor_shape(TensorRecord& record) {
   const uint64_t type_position = reader_.position();
   const auto type = reader_.read<uint32_t>();
   if (!type) return truncated(title, record.record_position);
-  const auto dtype = find_dtype_by_ggml_id(*type);
+  const bool interleaved = *type >= kRows16Type;
+  const auto dtype = find_dtype_by_ggml_id(interleaved ? *type - kRows16Type : *type);
   if (!dtype) {
     return error_at(
         title, type_position,
         fmt::format("its type is {} ({}), which is not supported; quantize the original model to another type", *type,
                     describe_foreign_type(*type)));
   }
-  const auto bytes = tensor_bytes(*dtype, std::span(dims).first(*n_dims));
+  const auto shape = std::span(dims).first(*n_dims);
+  const auto bytes = interleaved ? rows16_tensor_bytes(*dtype, shape) : tensor_bytes(*dtype, shape);
   if (!bytes) return error_at(title, position, bytes.error().message);
   record.dtype = *dtype;
+  record.layout = interleaved ? Layout::rows16 : Layout::rows;
   record.bytes = *bytes;
   record.shape.rank = static_cast<int>(*n_dims);
   std::transform(dims.begin(), dims.end(), record.shape.dims.begin(),
@@ -349,7 +354,7 @@ Status HeaderParser::place_tensor(const TensorRecord& record, const TensorRecord
   }
   const uint64_t position = out_.data_offset + record.offset;
   out_.tensors.push_back({.name = std::string(record.name),
-                          .view = {record.dtype, record.shape, bytes_.subspan(position, record.bytes)},
+                          .view = {record.dtype, record.shape, bytes_.subspan(position, record.bytes), record.layout},
                           .file_index = 0,
                           .file_offset = position});
   return {};

@@ -2,6 +2,7 @@
 // compress/ (quantize, convert). Keys that describe the file's own layout (alignment, split numbers) are written anew.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "base/checked.h"
@@ -9,6 +10,7 @@
 #include "formats/gguf.h"
 #include "formats/gguf_format.h"
 #include "formats/gguf_values.h"
+#include "tensor/rows16.h"
 
 namespace smelt {
 namespace {
@@ -21,6 +23,7 @@ struct Slot {
 };
 
 struct Plan {
+  uint64_t alignment = kDefaultAlignment;
   std::string header;  // padded to the alignment
   std::vector<Slot> slots;
   uint64_t file_bytes = 0;
@@ -34,7 +37,9 @@ Error tensor_error(const std::string& name, const std::string& message) {
   return input_error(fmt::format("tensor '{}': {}", escape_for_display(name), message));
 }
 
-Result<std::vector<Slot>> lay_out(const std::vector<TensorDeclaration>& tensors) {
+bool is_interleaved(const TensorDeclaration& tensor) { return tensor.layout == Layout::rows16; }
+
+Result<std::vector<Slot>> lay_out(const std::vector<TensorDeclaration>& tensors, uint64_t alignment) {
   std::vector<Slot> slots;
   std::unordered_set<std::string> names;
   uint64_t offset = 0;
@@ -46,10 +51,11 @@ Result<std::vector<Slot>> lay_out(const std::vector<TensorDeclaration>& tensors)
     if (!names.insert(tensor.name).second) return tensor_error(tensor.name, "declared twice");
     std::array<uint64_t, Shape::kMaxRank> dims{};
     for (int i = 0; i < tensor.shape.rank; ++i) dims[static_cast<size_t>(i)] = static_cast<uint64_t>(tensor.shape[i]);
-    auto bytes = tensor_bytes(tensor.dtype, std::span(dims).first(static_cast<size_t>(tensor.shape.rank)));
+    const auto shape = std::span(dims).first(static_cast<size_t>(tensor.shape.rank));
+    auto bytes = is_interleaved(tensor) ? rows16_tensor_bytes(tensor.dtype, shape) : tensor_bytes(tensor.dtype, shape);
     if (!bytes) return tensor_error(tensor.name, bytes.error().message);
     const auto end = checked_add(offset, *bytes);
-    const auto next = end ? checked_round_up(*end, kDefaultAlignment) : std::nullopt;
+    const auto next = end ? checked_round_up(*end, alignment) : std::nullopt;
     if (!next) return tensor_error(tensor.name, "the sizes of the tensors overflow");
     slots.push_back({tensor.name, offset, *end});
     offset = *next;
@@ -57,10 +63,15 @@ Result<std::vector<Slot>> lay_out(const std::vector<TensorDeclaration>& tensors)
   return slots;
 }
 
-Status write_keys(const Metadata& metadata, ByteWriter& writer) {
-  uint64_t n_keys = 0;
+Status write_keys(const Metadata& metadata, uint64_t alignment, ByteWriter& writer) {
+  const bool writes_alignment = alignment != kDefaultAlignment;
+  uint64_t n_keys = writes_alignment ? 1 : 0;
   for (const auto& [key, value] : metadata.entries()) n_keys += describes_layout(key) ? 0 : 1;
   writer.put(n_keys);
+  if (writes_alignment) {
+    writer.put_string(kAlignmentKey);
+    SMELT_TRY(write_gguf_value(MetaValue::of_u32(static_cast<uint32_t>(alignment)), writer));
+  }
   for (const auto& [key, value] : metadata.entries()) {
     if (describes_layout(key)) continue;
     if (key.empty() || key.size() > kMaxKeyBytes) {
@@ -74,23 +85,24 @@ Status write_keys(const Metadata& metadata, ByteWriter& writer) {
 
 Result<Plan> make_plan(const Metadata& metadata, const std::vector<TensorDeclaration>& tensors) {
   Plan plan;
-  SMELT_ASSIGN(plan.slots, lay_out(tensors));
+  if (std::any_of(tensors.begin(), tensors.end(), is_interleaved)) plan.alignment = kRows16Alignment;
+  SMELT_ASSIGN(plan.slots, lay_out(tensors, plan.alignment));
   ByteWriter writer;
   writer.put_text(kMagic);
   writer.put(kWrittenVersion);
   writer.put(static_cast<uint64_t>(tensors.size()));
-  SMELT_TRY(write_keys(metadata, writer));
+  SMELT_TRY(write_keys(metadata, plan.alignment, writer));
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Shape& shape = tensors[i].shape;
     writer.put_string(tensors[i].name);
     writer.put(static_cast<uint32_t>(shape.rank));
     for (int d = shape.rank - 1; d >= 0; --d) writer.put(static_cast<uint64_t>(shape[d]));
-    writer.put(dtype_info(tensors[i].dtype).ggml_id);
+    writer.put(dtype_info(tensors[i].dtype).ggml_id + (is_interleaved(tensors[i]) ? kRows16Type : 0));
     writer.put(plan.slots[i].begin);
   }
-  writer.pad_to_multiple(kDefaultAlignment);
+  writer.pad_to_multiple(plan.alignment);
   plan.header = writer.take();
-  const uint64_t data_end = plan.slots.empty() ? 0 : *checked_round_up(plan.slots.back().end, kDefaultAlignment);
+  const uint64_t data_end = plan.slots.empty() ? 0 : *checked_round_up(plan.slots.back().end, plan.alignment);
   const auto total = checked_add<uint64_t>(plan.header.size(), data_end);
   if (!total) return input_error("the sizes of the tensors overflow");
   plan.file_bytes = *total;
@@ -137,7 +149,7 @@ Status GgufWriter::next_tensor() {
                                                state_->data_position() - slot.begin, slot.end - slot.begin));
   }
   ++state_->current;
-  return state_->file.pad_to(state_->plan.header.size() + *checked_round_up(slot.end, kDefaultAlignment));
+  return state_->file.pad_to(state_->plan.header.size() + *checked_round_up(slot.end, state_->plan.alignment));
 }
 
 Status GgufWriter::commit() {

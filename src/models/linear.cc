@@ -36,7 +36,7 @@ QuantizedRows first_rows(const QuantizedRows& rows, int64_t m) {
 
 LinearInput make_input(std::initializer_list<const Linear*> readers, float* values, const QuantizedRows& quantized) {
   LinearInput input{.values = values, .quantized = quantized};
-  for (const Linear* reader : readers) (reader->is_packed() ? input.wants_quantized : input.wants_values) = true;
+  for (const Linear* reader : readers) (reader->is_int8 ? input.wants_quantized : input.wants_values) = true;
   return input;
 }
 
@@ -61,7 +61,7 @@ void linear_into(const LinearInput& input, int64_t m, std::initializer_list<Line
   std::array<QMatrix, kMaxOutputs> packed;
   size_t n_packed = 0;
   for (const LinearOutput& output : outputs) {
-    if (output.linear.is_packed())
+    if (output.linear.is_int8)
       packed[n_packed++] = packed_layer(output);
     else
       f32_layer(input, m, output, context);
@@ -74,7 +74,7 @@ void linear_into(const LinearInput& input, int64_t m, std::initializer_list<Line
 void swiglu_into(const LinearInput& input, int64_t m, const SwigluLayers& layers, const LinearInput& out,
                  const LinearContext& context) {
   const auto& [gate, up, gate_values, up_values] = layers;
-  if (!out.wants_values && can_fuse_swiglu(gate.w, up.w)) {
+  if (!out.wants_values && gate.is_int8 && up.is_int8 && can_fuse_swiglu(gate.w, up.w)) {
     qmatmul_swiglu_into(first_rows(input.quantized, m), packed_layer({gate, nullptr}), packed_layer({up, nullptr}),
                         context.arithmetic, out.quantized, {context.q_scratch, context.threads});
     return;

@@ -14,8 +14,7 @@ namespace smelt {
 struct Linear {
   TensorView w;             // {outputs, inputs}
   std::vector<float> bias;  // empty where the model has none
-
-  bool is_packed() const { return w.layout == Layout::rows16; }
+  bool is_int8 = false;     // w is interleaved, and is to be multiplied in int8
 };
 
 // Rows of inputs in the forms that the matrices reading them need; those not needed are left as they are.

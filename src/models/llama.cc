@@ -445,14 +445,20 @@ void Llama::Pass::attend(const KvLayer& kv) const {
                  w.attention, threads);
 }
 
-// Everything that is multiplied; a tied embedding is the head.
-std::vector<TensorView*> matrices_of(LlamaWeights& w, bool tied_head) {
-  std::vector<TensorView*> matrices = {&w.head.w};
-  if (tied_head) matrices.push_back(&w.embedding);
-  for (LayerWeights& l : w.layers) {
-    for (Linear* each : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) matrices.push_back(&each->w);
-  }
-  return matrices;
+std::vector<Linear*> layers_of(LlamaWeights& w) {
+  std::vector<Linear*> layers = {&w.head};
+  for (LayerWeights& l : w.layers) layers.insert(layers.end(), {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down});
+  return layers;
+}
+
+Result<PackedWeights> use_int8(LlamaWeights& w, const ModelConfig& config, const Checkpoint& checkpoint) {
+  const std::vector<Linear*> layers = layers_of(w);
+  std::vector<TensorView*> matrices;
+  for (Linear* layer : layers) matrices.push_back(&layer->w);
+  if (config.tied_head) matrices.push_back(&w.embedding);
+  SMELT_ASSIGN(PackedWeights packed, PackedWeights::pack(matrices, checkpoint));
+  for (Linear* layer : layers) layer->is_int8 = layer->w.layout == Layout::rows16;
+  return packed;
 }
 
 Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
@@ -460,7 +466,7 @@ Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> chec
   SMELT_ASSIGN(LlamaWeights weights, bind_weights(*checkpoint, config));
   PackedWeights packed;
   if (compute == Compute::int8) {
-    SMELT_ASSIGN(packed, PackedWeights::pack(matrices_of(weights, config.tied_head), *checkpoint));
+    SMELT_ASSIGN(packed, use_int8(weights, config, *checkpoint));
   }
   return std::shared_ptr<const Model>(
       std::make_shared<Llama>(std::move(config), std::move(checkpoint), std::move(weights), std::move(packed)));

@@ -96,9 +96,7 @@ Result<PackedWeights> PackedWeights::pack(std::span<TensorView* const> matrices,
 void decode_matrix_row_into(const TensorView& matrix, int64_t r, std::byte* scratch, float* out) {
   const DecodeRow decode = find_row_decoder(matrix.dtype);
   if (matrix.layout == Layout::rows) return decode(matrix.row(r), out, matrix.columns());
-  const uint64_t group_bytes = rows16_bytes(matrix.dtype, kRows16, matrix.columns());
-  unpack_row16(matrix.dtype, matrix.bytes.data() + static_cast<uint64_t>(r / kRows16) * group_bytes, r % kRows16,
-               matrix.columns(), scratch);
+  matrix.copy_row_into(r, scratch);
   decode(scratch, out, matrix.columns());
 }
 

@@ -1,9 +1,13 @@
 // The permutation as a table of fields per dtype and two loops over it.
 #include "tensor/rows16.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "base/check.h"
+#include "base/checked.h"
+#include "tensor/tensor_view.h"
 
 namespace smelt {
 namespace {
@@ -76,6 +80,19 @@ std::span<const Rows16Field> rows16_fields(DType dtype) {
 uint64_t rows16_bytes(DType dtype, int64_t n, int64_t k) {
   const auto groups = static_cast<uint64_t>((n + kRows16 - 1) / kRows16);
   return groups * static_cast<uint64_t>(kRows16) * *row_bytes(dtype, static_cast<uint64_t>(k));
+}
+
+Result<uint64_t> rows16_tensor_bytes(DType dtype, std::span<const uint64_t> dims_outermost_first) {
+  if (!has_rows16(dtype)) {
+    return input_error(fmt::format("type {} has no layout of 16 interleaved rows", dtype_name(dtype)));
+  }
+  if (dims_outermost_first.size() != 2) {
+    return input_error(fmt::format("has {} dimensions, only matrices are interleaved", dims_outermost_first.size()));
+  }
+  const auto rows = checked_round_up(dims_outermost_first[0], static_cast<uint64_t>(kRows16));
+  if (!rows) return input_error("the number of rows overflows 64 bits");
+  const uint64_t padded[] = {*rows, dims_outermost_first[1]};
+  return tensor_bytes(dtype, padded);
 }
 
 void pack_rows16(DType dtype, const std::byte* rows, int64_t n_rows, int64_t k, std::byte* group) {

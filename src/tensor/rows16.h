@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/result.h"
 #include "tensor/dtype.h"
 
 namespace smelt {
@@ -31,6 +32,9 @@ inline bool has_rows16(DType dtype) { return !rows16_fields(dtype).empty(); }
 // Bytes of a matrix of n rows of k values, a whole number of blocks each. No overflow check: the sizes are those of a
 // tensor that exists.
 uint64_t rows16_bytes(DType dtype, int64_t n, int64_t k);
+
+// The same of dimensions from a file; an error says what is wrong with them.
+Result<uint64_t> rows16_tensor_bytes(DType dtype, std::span<const uint64_t> dims_outermost_first);
 
 // One group: n_rows (1 … 16) stock rows of k values, row_bytes apart, into 16 interleaved ones; those missing are
 // zeros.

@@ -5,10 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
+#include <vector>
 
 #include "base/check.h"
 #include "base/checked.h"
+#include "tensor/rows16.h"
 
 namespace smelt {
 
@@ -38,6 +41,22 @@ std::optional<uint64_t> row_bytes(DType dtype, uint64_t n) {
   const DTypeInfo& info = dtype_info(dtype);
   if (n % info.block_values != 0) return std::nullopt;
   return checked_mul<uint64_t>(n / info.block_values, info.block_bytes);
+}
+
+void TensorView::copy_row_into(int64_t r, std::byte* out) const {
+  if (layout == Layout::rows) {
+    std::memcpy(out, row(r), row_size());
+    return;
+  }
+  const uint64_t group_bytes = rows16_bytes(dtype, kRows16, columns());
+  unpack_row16(dtype, bytes.data() + static_cast<uint64_t>(r / kRows16) * group_bytes, r % kRows16, columns(), out);
+}
+
+void TensorView::decode_row_into(int64_t r, float* out) const {
+  if (layout == Layout::rows) return dtype_info(dtype).decode(row(r), out, columns());
+  std::vector<std::byte> stock(row_size());
+  copy_row_into(r, stock.data());
+  dtype_info(dtype).decode(stock.data(), out, columns());
 }
 
 namespace {

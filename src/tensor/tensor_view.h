@@ -49,8 +49,10 @@ struct TensorView {
   int64_t columns() const { return shape.columns(); }
   uint64_t row_size() const { return *row_bytes(dtype, static_cast<uint64_t>(columns())); }
   const std::byte* row(int64_t r) const { return bytes.data() + static_cast<uint64_t>(r) * row_size(); }
-  // Decodes row r into out[columns()].
-  void decode_row_into(int64_t r, float* out) const { dtype_info(dtype).decode(row(r), out, columns()); }
+  // Decodes row r into out[columns()]. Allocates where rows are interleaved.
+  void decode_row_into(int64_t r, float* out) const;
+  // The row_size() bytes of row r as files have them, whatever the layout.
+  void copy_row_into(int64_t r, std::byte* out) const;
 };
 
 }  // namespace smelt

@@ -25,7 +25,12 @@ class Tensor:
         return f"Tensor({self.name}, {self.type_number}, {self.dims}, {len(self.data)} bytes)"
 
 
+PACKED = 0x10000  # added to the number of a type whose rows lie 16 interleaved
+
+
 def tensor_bytes(type_number, dims):
+    if type_number >= PACKED:
+        return tensor_bytes(type_number - PACKED, [dims[0], (dims[1] + 15) // 16 * 16])
     values, size = BLOCKS[type_number]
     count = 1
     for n in dims:

@@ -3,7 +3,7 @@ import json
 import re
 import struct
 
-from model_files import (BLOCKS, STRING, U32, Tensor, make_model, read_gguf, read_safetensors_header, split_gguf,
+from model_files import (BLOCKS, PACKED, STRING, U32, Tensor, make_model, read_gguf, read_safetensors_header, split_gguf,
                          write_gguf)
 from support import PROMPT, STORIES, StoriesTest, main
 
@@ -126,6 +126,26 @@ class Choices(Models):
         self.ok("quantize", "q5.gguf", "o.gguf", "--type", "Q2_K", "--allow-requantize")
         self.refused(1, ["q5.gguf", "--allow-requantize"], "convert", "q5.gguf", "folder")
         self.ok("convert", "q5.gguf", "folder", "--type", "f32", "--allow-requantize")
+
+    def test_packed_and_back(self):
+        self.ok("quantize", self.wide, "stock.gguf", "--type", "Q4_K_M")
+        self.ok("convert", "stock.gguf", "packed.gguf", "--layout", "packed")
+        self.ok("convert", "packed.gguf", "again.gguf", "--layout", "stock")
+        self.assertEqual((self.folder / "again.gguf").read_bytes(), (self.folder / "stock.gguf").read_bytes())
+        stock = {t.name: t for t in read_gguf(self.folder / "stock.gguf")[1]}
+        for tensor in read_gguf(self.folder / "packed.gguf")[1]:
+            packed = len(tensor.dims) == 2 and tensor.name != "token_embd.weight"  # which is only looked up here
+            self.assertEqual(tensor.type_number, stock[tensor.name].type_number + (PACKED if packed else 0), tensor.name)
+        shown = self.json("inspect", "packed.gguf")
+        self.assertTrue(shown["sound"])
+        self.assertEqual(shown["packed_tensors"], 15)
+        self.assertIn("layout        packed: 16 rows interleaved", self.ok("inspect", "packed.gguf").text)
+        texts = [self.json("run", model, "-p", PROMPT, "-n", "20", "--temp", "0", "--compute", compute)["text"]
+                 for model in ("stock.gguf", "packed.gguf") for compute in ("int8", "f32")]
+        self.assertEqual(texts[0], texts[2], "int8 of either layout")
+        self.assertEqual(texts[1], texts[3], "f32 of either layout")
+        self.refused(1, ["packed.gguf", "packed already"], "convert", "packed.gguf", "o.gguf", "--layout", "packed")
+        self.refused(2, ["--layout", "--type"], "convert", "stock.gguf", "o.gguf", "--layout", "packed", "--type", "f16")
 
     def test_existing_outputs_stay_without_force(self):
         (self.folder / "o.gguf").write_text("precious")

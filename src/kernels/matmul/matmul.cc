@@ -37,6 +37,15 @@ struct Job {
   int64_t scratch_stride;
   int64_t tile_rows;
 
+  std::byte* stock_row(int thread) const {
+    return reinterpret_cast<std::byte*>(scratch + (thread + 1) * scratch_stride - args.w.columns());
+  }
+  void decode_row(int64_t r, float* out, std::byte* stock) const {
+    if (args.w.layout == Layout::rows) return decode(args.w.row(r), out, args.w.columns());
+    args.w.copy_row_into(r, stock);
+    decode(stock, out, args.w.columns());
+  }
+
   void run_tile(int64_t first_row, int thread) const {
     const TensorView& w = args.w;
     const int64_t k = w.columns();
@@ -44,7 +53,7 @@ struct Job {
     MatmulTile tile{.x = args.x,
                     .m = args.m,
                     .k = k,
-                    .w = w.row(first_row),
+                    .w = w.layout == Layout::rows ? w.row(first_row) : nullptr,
                     .w_row_bytes = static_cast<int64_t>(w.row_size()),
                     .type = w.dtype,
                     .rows = rows,
@@ -53,7 +62,7 @@ struct Job {
                     .out_stride = w.rows()};
     if (decode != nullptr) {
       float* decoded = scratch + thread * scratch_stride;
-      for (int64_t r = 0; r < rows; ++r) decode(tile.w + r * tile.w_row_bytes, decoded + r * k, k);
+      for (int64_t r = 0; r < rows; ++r) decode_row(first_row + r, decoded + r * k, stock_row(thread));
       tile.w = reinterpret_cast<const std::byte*>(decoded);
       tile.w_row_bytes = k * static_cast<int64_t>(sizeof(float));
       tile.type = DType::f32;
@@ -96,7 +105,8 @@ void matmul_into(const MatmulArgs& args, float* scratch, ThreadPool& threads, Is
 }
 
 int64_t matmul_scratch_floats(int64_t k_max, int n_threads) {
-  return n_threads * std::max(kTileFloats, kMinTileRows * k_max);
+  // A decoded tile, and a row in stock blocks where rows are interleaved: at most 4 bytes a value.
+  return n_threads * (std::max(kTileFloats, kMinTileRows * k_max) + k_max);
 }
 
 }  // namespace smelt

@@ -1,7 +1,7 @@
 // out[m][n] = sum_k x[m][k] * w[n][k]: activations times the transpose of a weight matrix of any dtype.
 // m: tokens, n: outputs (rows of w), k: inputs. Accumulation in f32; weights are decoded to f32 block by block, so the
 // result depends on the weights' format and the instruction set only, not on m or the thread count (bit-identical for
-// any of both). Weight bytes need no alignment. Instruction sets differ in the order of summation: by less than k *
+// any of both). Weight bytes need no alignment; rows may be interleaved (Layout::rows16). Instruction sets differ in the order of summation: by less than k *
 // 2^-24 * sum |x * w|.
 #pragma once
 
