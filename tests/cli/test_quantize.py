@@ -265,7 +265,7 @@ class Inspect(Models):
     def test_json(self):
         shown = self.json("inspect", self.model, "--tensors", "-c", "100", "--kv-type", "f32")
         self.assertEqual(list(shown), ["path", "format", "file_bytes", "parameters", "weights_bytes", "bits_per_weight",
-                                       "types", "config", "memory", "tokenizer", "chat_form", "tensors", "sound",
+                                       "types", "packed_tensors", "config", "memory", "tokenizer", "chat_form", "tensors", "sound",
                                        "values_checked"])
         self.assertEqual(shown["config"]["n_kv_heads"], 4)
         self.assertEqual((shown["memory"]["n_ctx"], shown["memory"]["kv_type"]), (100, "F32"))
