@@ -82,10 +82,11 @@ TextSession::~TextSession() = default;
 Result<TextSession> TextSession::create(const TextModel& model, const TextSessionOptions& options) {
   return guarded([&]() -> Result<TextSession> {
     const LoadedModel& loaded = model.impl().loaded;
-    SMELT_ASSIGN(Session session, Session::create(loaded.model, {.n_ctx = options.n_ctx,
-                                                                 .n_threads = options.n_threads,
-                                                                 .kv_type = options.f32_cache ? DType::f32 : DType::f16,
-                                                                 .memory_budget_bytes = options.memory_budget_bytes}));
+    SMELT_ASSIGN(Session session,
+                 Session::create(loaded.model, {.n_ctx = options.n_ctx,
+                                                .n_threads = options.n_threads,
+                                                .kv_type = options.f32_cache ? KvType::f32 : KvType::f16,
+                                                .memory_budget_bytes = options.memory_budget_bytes}));
     return TextSession(std::make_unique<Impl>(Impl{loaded, std::move(session)}));
   });
 }

@@ -33,8 +33,7 @@ void add_eval_options(CLI::App& app, EvalArguments& arguments) {
   add_int(app, "--windows", arguments.options.max_windows, {1}, "windows at most (default: the whole text)");
   add_int(app, "--first-scored", arguments.options.first_scored, {0},
           "position in the window from which tokens are scored (default: the second half)");
-  add_dtype(app, "--kv-type", arguments.options.kv_type, {DType::f16, DType::f32},
-            "type of the KV cache: f16, or f32 to measure the weights alone (default f16)");
+  add_kv_type(app, arguments.options.kv_type, "type of the KV cache; f32 measures the weights alone (default f16)");
   add_threads(app, arguments.n_threads);
 }
 

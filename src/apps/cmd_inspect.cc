@@ -45,8 +45,7 @@ Action add(CLI::App& app) {
   app.add_flag("--tensors", arguments->options.tensors, "list every tensor");
   app.add_flag("--quick", arguments->quick, "do not read the values of all weights");
   add_int(app, "-c,--ctx", arguments->options.n_ctx, {1}, "context to tell the memory for (default: as trained)");
-  add_dtype(app, "--kv-type", arguments->options.kv_type, {DType::f16, DType::f32},
-            "type of the KV cache (default f16)");
+  add_kv_type(app, arguments->options.kv_type, "type of the KV cache (default f16)");
   add_threads(app, arguments->n_threads);
   add_json(app, arguments->json);
   return [arguments] { return run_inspect(*arguments); };

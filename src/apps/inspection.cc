@@ -211,7 +211,7 @@ std::string format_text(const Inspection& inspection, const InspectionOptions& o
   if (inspection.model) {
     lines.add("memory", fmt::format("{} for the weights and {} for a context of {} tokens in {}",
                                     format_bytes(inspection.total.bytes), format_bytes(inspection.session_bytes),
-                                    inspection.n_ctx, dtype_name(options.kv_type)));
+                                    inspection.n_ctx, kv_type_name(options.kv_type)));
   }
   if (!inspection.fault)
     lines.add("check", inspection.values_checked ? "sound, all values finite" : "sound; values not read");
@@ -232,7 +232,7 @@ std::string format_json(const Inspection& inspection, const InspectionOptions& o
   if (inspection.model) {
     out["config"] = config_json(inspection.model->config());
     out["memory"] = {{"n_ctx", inspection.n_ctx},
-                     {"kv_type", dtype_name(options.kv_type)},
+                     {"kv_type", kv_type_name(options.kv_type)},
                      {"session_bytes", inspection.session_bytes}};
   }
   if (inspection.tokenizer) {

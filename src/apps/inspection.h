@@ -15,7 +15,7 @@ namespace smelt {
 struct InspectionOptions {
   bool tensors = false;
   int64_t n_ctx = 0;  // 0: as trained
-  DType kv_type = DType::f16;
+  KvType kv_type = KvType::f16;
 };
 
 struct TypeTotal {

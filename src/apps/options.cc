@@ -161,6 +161,19 @@ CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, c
       ->type_name(fmt::format("{}", fmt::join(names, "|")));
 }
 
+void add_kv_type(CLI::App& app, KvType& target, const std::string& description) {
+  constexpr KvType kTypes[] = {KvType::f16, KvType::q8, KvType::f32};
+  std::vector<std::string> names;
+  for (const KvType type : kTypes) names.emplace_back(kv_type_name(type));
+  const auto parse = [&target, names, kTypes](const std::string& text) {
+    const auto at = std::find(names.begin(), names.end(), lower(text));
+    if (at == names.end()) throw unknown_word("--kv-type", "type", text, names);
+    target = kTypes[at - names.begin()];
+  };
+  app.add_option_function<std::string>("--kv-type", parse, description)
+      ->type_name(fmt::format("{}", fmt::join(names, "|")));
+}
+
 void add_model(CLI::App& app, std::string& target) {
   app.add_option("MODEL", target, "GGUF file, Hugging Face folder or llama2.c .bin")->required()->type_name("FILE");
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernels/attention/kv_cache.h"
 #include "models/compute.h"
 #include "tensor/dtype.h"
 
@@ -43,6 +44,8 @@ CLI::Option* add_strings(CLI::App& app, const std::string& flags, std::vector<st
 CLI::Option* add_choice(CLI::App& app, const std::string& flags, std::string& target,
                         const std::vector<std::string>& names, const std::function<bool(const std::string&)>& is_known,
                         const std::string& description);
+// --kv-type
+void add_kv_type(CLI::App& app, KvType& target, const std::string& description);
 // One of `types`, or of all types that weights can have if empty; upper or lower case.
 CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, const std::vector<DType>& types,
                        const std::string& description);

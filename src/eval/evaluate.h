@@ -22,7 +22,7 @@ struct EvalOptions {
   int64_t max_windows = 0;    // 0: all
   int64_t first_scored = -1;  // position from which tokens are scored; -1: n_ctx / 2, or a reference file's
   int n_threads = 0;
-  DType kv_type = DType::f16;  // of the KV cache: f16 as in use, f32 to measure the weights alone
+  KvType kv_type = KvType::f16;  // of the KV cache: f16 as in use, f32 to measure the weights alone
 };
 
 struct PerplexityReport {

@@ -41,7 +41,7 @@ EvalOptions options_of(const json& golden) {
           .max_windows = golden.value("max_windows", 0),
           .first_scored = golden.value("first_scored", -1),
           .n_threads = 2,
-          .kv_type = DType::f32};
+          .kv_type = KvType::f32};
 }
 
 TEST(EvalGolden, Tokens) {

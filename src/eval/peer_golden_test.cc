@@ -41,7 +41,7 @@ TEST_P(PeerGolden, GreedyTextIsThePeers) {
   EXPECT_EQ(prompt, GetParam()["prompt_ids"].get<std::vector<TokenId>>());
   const auto expected = GetParam()["ids"].get<std::vector<TokenId>>();
   ASSERT_GE(expected.size(), 64U);
-  auto session = Session::create(model_.model, {.n_ctx = 128, .n_threads = 2, .kv_type = DType::f32});
+  auto session = Session::create(model_.model, {.n_ctx = 128, .n_threads = 2, .kv_type = KvType::f32});
   ASSERT_TRUE(session) << session.error().message;
   const GenerateOptions options{.n_predict = static_cast<int64_t>(expected.size()),
                                 .sampling = {.temperature = 0},
@@ -55,7 +55,7 @@ TEST_P(PeerGolden, GreedyTextIsThePeers) {
 TEST_P(PeerGolden, PerplexityIsThePeers) {
   const auto text = read_file(kFolder + "text.txt", 1 << 20);
   ASSERT_TRUE(text) << text.error().message;
-  const auto report = evaluate_perplexity(model_, *text, {.n_threads = 2, .kv_type = DType::f32}, {});
+  const auto report = evaluate_perplexity(model_, *text, {.n_threads = 2, .kv_type = KvType::f32}, {});
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_GE(report->n_windows, 2);
   const double of_f32 = GetParam()["perplexity_f32"];

@@ -41,6 +41,13 @@ struct Avx2 {
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
   }
+  // Pairs of lanes (a, b) that are `step` apart become (a + b, a - b).
+  template <int step>
+  static F butterfly(F a) {
+    const I lanes = _mm256_and_si256(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), set1_int(step));
+    const I sign = _mm256_slli_epi32(_mm256_cmpeq_epi32(lanes, set1_int(step)), 31);
+    return add(_mm256_xor_ps(a, _mm256_castsi256_ps(sign)), partners<step>(a));
+  }
   static float max_lane(F a) {
     __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
@@ -76,6 +83,12 @@ struct Avx2 {
   static float f16_scalar(uint16_t half) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half))); }
 
  private:
+  template <int step>
+  static F partners(F a) {
+    if constexpr (step == 1) return _mm256_permute_ps(a, 0xB1);
+    if constexpr (step == 2) return _mm256_permute_ps(a, 0x4E);
+    return _mm256_permute2f128_ps(a, a, 0x01);
+  }
   static __m256i mask(int64_t n) {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lanes);

@@ -40,6 +40,13 @@ struct Avx512 {
 
   static float sum(F a) { return sum8(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1))); }
   static float max_lane(F a) { return _mm512_reduce_max_ps(a); }
+  template <int step>
+  static F butterfly(F a) {
+    const __m512i bits =
+        _mm512_and_si512(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), set1_int(step));
+    const F signs = _mm512_mask_blend_ps(_mm512_test_epi32_mask(bits, bits), set1(1), set1(-1));
+    return fma(a, signs, partners<step>(a));
+  }
 
   static F load(const void* p) { return _mm512_loadu_ps(p); }
   static void store(void* p, F a) { _mm512_storeu_ps(p, a); }
@@ -65,6 +72,13 @@ struct Avx512 {
   static float f16_scalar(uint16_t half) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half))); }
 
  private:
+  template <int step>
+  static F partners(F a) {
+    if constexpr (step == 1) return _mm512_permute_ps(a, 0xB1);
+    if constexpr (step == 2) return _mm512_permute_ps(a, 0x4E);
+    if constexpr (step == 4) return _mm512_shuffle_f32x4(a, a, 0xB1);
+    return _mm512_shuffle_f32x4(a, a, 0x4E);
+  }
   static __mmask16 mask(int64_t n) { return static_cast<__mmask16>((1U << n) - 1U); }
   static float sum8(__m256 a) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

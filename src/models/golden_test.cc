@@ -143,7 +143,7 @@ TEST_P(GoldenTest, HalfPrecisionCacheIsClose) {
   const Golden golden = load_golden(GetParam().folder);
   ASSERT_NE(golden.model, nullptr);
   const auto n = static_cast<int64_t>(golden.tokens.size());
-  TestRun run(golden.model, n, 1, DType::f16);
+  TestRun run(golden.model, n, 1, KvType::f16);
   EXPECT_LT(max_error(run.append(golden.tokens, n), golden.logits), 1e-1F);
 }
 

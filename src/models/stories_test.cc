@@ -37,7 +37,7 @@ std::vector<std::string> read_pieces() {
   return pieces;
 }
 
-std::string greedy_text(const std::shared_ptr<const Model>& model, DType kv_type, int64_t n) {
+std::string greedy_text(const std::shared_ptr<const Model>& model, KvType kv_type, int64_t n) {
   const std::vector<std::string> pieces = read_pieces();
   TestRun run(model, n + 1, 2, kv_type);
   std::string text;
@@ -62,8 +62,8 @@ TEST(Stories, GreedyTextEqualsThePublishedOne) {
   ASSERT_TRUE(model) << model.error().message;
   const std::string published = published_text();
   ASSERT_GT(published.size(), 500U);
-  EXPECT_EQ(greedy_text(*model, DType::f32, 256).substr(0, published.size()), published);
-  EXPECT_EQ(greedy_text(*model, DType::f16, 256).substr(0, published.size()), published);
+  EXPECT_EQ(greedy_text(*model, KvType::f32, 256).substr(0, published.size()), published);
+  EXPECT_EQ(greedy_text(*model, KvType::f16, 256).substr(0, published.size()), published);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace smelt {
 
 class TestRun {
  public:
-  TestRun(std::shared_ptr<const Model> model, int64_t capacity, int n_threads, DType kv_type = DType::f32)
+  TestRun(std::shared_ptr<const Model> model, int64_t capacity, int n_threads, KvType kv_type = KvType::f32)
       : model_(std::move(model)), capacity_(capacity), threads_(n_threads) {
     const ModelConfig& c = model_->config();
     const int64_t n_blocks = (capacity + kKvBlock - 1) / kKvBlock;

@@ -34,7 +34,7 @@ constexpr int64_t kVisitedLogits = int64_t{1} << 24;  // of a chunk whose logits
 
 struct Session::State {
   std::shared_ptr<const Model> model;
-  DType kv_type = DType::f16;
+  KvType kv_type = KvType::f16;
   SessionPlan plan;
   std::unique_ptr<ThreadPool> threads;
   Memory<std::byte> cache;

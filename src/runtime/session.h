@@ -15,10 +15,10 @@
 namespace smelt {
 
 struct SessionOptions {
-  int64_t n_ctx = 0;            // 0: the model's training context, reduced to what the memory budget allows (noted)
-  int n_threads = 0;            // 0: default_threads()
-  DType kv_type = DType::f16;   // f16 or f32
-  int64_t prefill_chunk = 256;  // tokens per forward pass
+  int64_t n_ctx = 0;             // 0: the model's training context, reduced to what the memory budget allows (noted)
+  int n_threads = 0;             // 0: default_threads()
+  KvType kv_type = KvType::f16;  // of the KV cache
+  int64_t prefill_chunk = 256;   // tokens per forward pass
   uint64_t memory_budget_bytes = 0;  // 0: memory_budget_bytes() of the machine
 };
 

@@ -38,7 +38,7 @@ std::span<const std::byte> bytes_of(const T* values, size_t n) {
 Header make_header(const SessionImage& image, uint64_t n_tokens) {
   Header header{.magic = {},
                 .version = kVersion,
-                .kv_type = dtype_info(image.kv_type).ggml_id,
+                .kv_type = static_cast<uint32_t>(image.kv_type),
                 .fingerprint = model_fingerprint(image.model),
                 .n_tokens = n_tokens,
                 .n_layers = image.layers.size(),
@@ -99,7 +99,7 @@ Status check_header(const Header& found, const SessionImage& image, uint64_t siz
   }
   if (found.kv_type != wanted.kv_type || found.block_bytes != wanted.block_bytes) {
     return input_error(fmt::format("the prompt cache is not of type {}: it was made with another --kv-type{}",
-                                   dtype_name(image.kv_type), kDelete));
+                                   kv_type_name(image.kv_type), kDelete));
   }
   if (const auto expected = file_size(found); !expected || *expected != size) {
     return input_error(fmt::format("the prompt cache has {} bytes, its header tells of {}; it is damaged{}", size,

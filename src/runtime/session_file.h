@@ -3,7 +3,7 @@
 //   offset  size
 //        0     8  "smeltKV" and a zero byte
 //        8     4  version, 2
-//       12     4  ggml's number of the cache's type
+//       12     4  type of the cache: 0 f32, 1 f16, 2 q8
 //       16     8  fingerprint of the model
 //       24     8  n_tokens
 //       32     8  n_layers
@@ -28,7 +28,7 @@ namespace smelt {
 // What is saved, or where it is loaded to: views of the session's memory.
 struct SessionImage {
   const Model& model;
-  DType kv_type;
+  KvType kv_type;
   uint64_t block_bytes;  // of kKvBlock positions in one layer
   int64_t n_ctx;         // positions that `layers` have room for
   std::span<KvLayer> layers;

@@ -26,9 +26,6 @@ Status check_options(const SessionOptions& o) {
   if (o.prefill_chunk < 1 || o.prefill_chunk > kMaxChunk) {
     return usage_error(fmt::format("the prefill chunk is {} tokens, allowed 1 … {}", o.prefill_chunk, kMaxChunk));
   }
-  if (o.kv_type != DType::f16 && o.kv_type != DType::f32) {
-    return usage_error(fmt::format("the KV cache cannot be {}, allowed F16 and F32", dtype_name(o.kv_type)));
-  }
   return {};
 }
 

@@ -30,10 +30,10 @@ std::string error_of(const Status& status) { return status ? "" : status.error()
 TEST(Session, ChunksAndThreadsGiveTheSameLogits) {
   const LoadedModel loaded = load_stories();
   const std::vector<TokenId> ids = some_tokens(70);
-  Session one = make_session(loaded, {.n_threads = 1, .kv_type = DType::f32});
+  Session one = make_session(loaded, {.n_threads = 1, .kv_type = KvType::f32});
   ASSERT_TRUE(one.append(ids));
   for (const int64_t chunk : {1, 7, 64}) {
-    Session other = make_session(loaded, {.n_threads = 2, .kv_type = DType::f32, .prefill_chunk = chunk});
+    Session other = make_session(loaded, {.n_threads = 2, .kv_type = KvType::f32, .prefill_chunk = chunk});
     ASSERT_TRUE(other.append(ids));
     EXPECT_EQ(copy(other.logits()), copy(one.logits())) << chunk;
     EXPECT_EQ(other.position(), 70);
@@ -76,7 +76,7 @@ TEST(Session, TruncateForgetsLaterTokens) {
   const LoadedModel loaded = load_stories();
   const std::vector<TokenId> ids = some_tokens(30);
   // An f32 cache: over f16 a long pass attends in other arithmetic than a short one.
-  const SessionOptions options = {.kv_type = DType::f32};
+  const SessionOptions options = {.kv_type = KvType::f32};
   Session fresh = make_session(loaded, options), used = make_session(loaded, options);
   ASSERT_TRUE(fresh.append(std::span(ids).first(20)));
   ASSERT_TRUE(used.append(ids));
@@ -112,7 +112,6 @@ TEST(Session, OptionsOutOfRangeAreUsageErrors) {
       {{.n_ctx = int64_t{1} << 40}, "context is 1099511627776 tokens"},
       {{.n_threads = -1}, "-1 threads"},
       {{.n_threads = 100000}, "100000 threads"},
-      {{.kv_type = DType::q8_0}, "KV cache cannot be Q8_0"},
       {{.prefill_chunk = 0}, "prefill chunk is 0"},
   };
   for (const auto& [options, hint] : cases) {
@@ -169,7 +168,7 @@ TEST(SessionFile, RestoresTokensAndLogits) {
   const LoadedModel loaded = load_stories();
   const TestFolder folder;
   const std::vector<TokenId> ids = some_tokens(41);
-  for (const DType type : {DType::f16, DType::f32}) {
+  for (const KvType type : {KvType::f16, KvType::f32, KvType::q8}) {
     Session written = make_session(loaded, {.kv_type = type});
     ASSERT_TRUE(written.append(std::span(ids).first(40)));
     ASSERT_TRUE(written.save_cache(folder.file("cache")));
@@ -241,7 +240,7 @@ TEST_F(BadSessionFile, IsRefusedByName) {
   EXPECT_THAT(refusal(with(16, 1, 8)), HasSubstr("another model"));
   EXPECT_THAT(refusal(with(24, UINT64_MAX, 8)), HasSubstr("more than 2^64"));
   EXPECT_THAT(refusal(with(24, uint64_t{1} << 40, 8)), HasSubstr("damaged"));
-  EXPECT_THAT(refusal(good_, {.kv_type = DType::f32}), HasSubstr("another --kv-type"));
+  EXPECT_THAT(refusal(good_, {.kv_type = KvType::f32}), HasSubstr("another --kv-type"));
   EXPECT_THAT(refusal(good_, {.n_ctx = 8}), HasSubstr("holds 9 tokens, the context 8"));
 }
 

@@ -44,7 +44,7 @@ class Scripts(CliTest):
 
     def test_bash(self):
         (self.folder / "model one.gguf").touch()
-        cases = {"smelt ": None, "smelt qu": ["quantize"], "smelt run --kv-type ": ["f16", "f32"],
+        cases = {"smelt ": None, "smelt qu": ["quantize"], "smelt run --kv-type ": ["f16", "q8", "f32"],
                  "smelt run --te": ["--temp"], "smelt eval ": ["perplexity", "kl", "save-reference"],
                  "smelt eval kl --ag": ["--against"], "smelt quantize in out --type Q4_K_": ["Q4_K_M", "Q4_K_S"],
                  "smelt completions ": ["bash", "zsh", "fish"], "smelt run mod": ["model one.gguf"],
@@ -94,7 +94,7 @@ class Scripts(CliTest):
     def test_fish(self):
         self.shell("fish")
         (self.folder / "model.gguf").touch()
-        cases = {"smelt qu": ["quantize"], "smelt run --kv-type ": ["f16", "f32"], "smelt run --te": ["--temp"],
+        cases = {"smelt qu": ["quantize"], "smelt run --kv-type ": ["f16", "f32", "q8"], "smelt run --te": ["--temp"],
                  "smelt eval ": ["kl", "perplexity", "save-reference"], "smelt quantize in out --type Q4_K_": ["Q4_K_M", "Q4_K_S"],
                  "smelt run mod": ["model.gguf"], "smelt completions ": ["bash", "fish", "zsh"]}
         for line, wanted in cases.items():

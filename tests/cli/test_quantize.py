@@ -268,7 +268,7 @@ class Inspect(Models):
                                        "types", "packed_tensors", "config", "memory", "tokenizer", "chat_form", "tensors", "sound",
                                        "values_checked"])
         self.assertEqual(shown["config"]["n_kv_heads"], 4)
-        self.assertEqual((shown["memory"]["n_ctx"], shown["memory"]["kv_type"]), (100, "F32"))
+        self.assertEqual((shown["memory"]["n_ctx"], shown["memory"]["kv_type"]), (100, "f32"))
         data = self.model.read_bytes()
         for ours, theirs in zip(shown["tensors"], read_gguf(self.model)[1]):
             self.assertEqual((ours["name"], ours["bytes"], ours["shape"]), (theirs.name, len(theirs.data), theirs.dims[::-1]))

@@ -71,7 +71,7 @@ class Usage(Models):
         self.refused(USAGE, ["--type: unknown type 'Q4_K_N' (did you mean Q4_K_M?)", "Q8_0", "see smelt quantize"],
                      "quantize", self.model, "o.gguf", "--type", "Q4_K_N")
         self.refused(USAGE, "unknown type 'zzz'; one of F32", "quantize", self.model, "o.gguf", "--type", "zzz")
-        self.refused(USAGE, "unknown type 'f61' (did you mean f16?); one of f16, f32", "run", self.model, "--kv-type", "f61")
+        self.refused(USAGE, "unknown type 'f61' (did you mean f16?); one of f16, q8, f32", "run", self.model, "--kv-type", "f61")
         self.refused(USAGE, "unknown type 'Q4_K_M'", "convert", self.model, "o.gguf", "--type", "Q4_K_M")
         self.refused(USAGE, "a Hugging Face folder holds f32, f16 or bf16", "convert", self.model, "o", "--type", "q8_0")
         self.refused(USAGE, "name a GGUF file", "convert", self.model, "o.bin")

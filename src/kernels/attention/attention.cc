@@ -96,10 +96,13 @@ struct Job {
                   .out = out});
   }
   const std::byte* block_of(const KvLayer& kv, int64_t key, int64_t head) const {
-    const int64_t bytes = kv_block_bytes({args.n_kv_heads, args.d_head, kv.dtype});
+    const int64_t bytes = kv_block_bytes({args.n_kv_heads, args.d_head, kv.type});
     return kv.blocks + key / kKvBlock % kv.n_blocks * bytes + head * (bytes / args.n_kv_heads);
   }
-  const FoldKernel& few(DType dtype) const { return dtype == DType::f32 ? kernel.f32 : kernel.f16; }
+  const FoldKernel& few(KvType type) const {
+    return type == KvType::q8 ? kernel.q8 : type == KvType::f16 ? kernel.f16 : kernel.f32;
+  }
+  const FoldKernel& many(KvType type) const { return type == KvType::q8 ? kernel.q8 : kernel.f16_prefill; }
 
   // Rows [0, n) of one head, over the keys begin … end.
   struct Span {
@@ -109,13 +112,13 @@ struct Job {
   void fold_keys(const FoldKernel& fold, const Span& s, RowStates states, float* memory) const;
   void run_chunk(const Piece& piece, int64_t head, int64_t chunk, float* memory) const;
   void merge_row(const Piece& piece, int64_t token, int64_t head) const;
-  void write_row(const float* acc, float sum, float* out) const;
+  void write_row(KvType type, float* acc, float sum, float* out) const;
   void run_round(const Round& round) const;
   bool add_to(Round& round, const AttentionSlice& slice, int64_t token, int64_t& used) const;
   void run_few() const;
   void run_tile(const AttentionSlice& slice, int64_t head, int64_t tile, float* memory) const;
   void run_long(const AttentionSlice& slice) const;
-  static bool is_long(const AttentionSlice& s) { return s.m > kFewAttentionTokens && s.kv.dtype != DType::f32; }
+  static bool is_long(const AttentionSlice& s) { return s.m > kFewAttentionTokens && s.kv.type != KvType::f32; }
 };
 
 void Job::fold_keys(const FoldKernel& fold, const Span& s, RowStates states, float* memory) const {
@@ -135,7 +138,8 @@ void Job::fold_keys(const FoldKernel& fold, const Span& s, RowStates states, flo
   }
 }
 
-void Job::write_row(const float* acc, float sum, float* out) const {
+void Job::write_row(KvType type, float* acc, float sum, float* out) const {
+  if (type == KvType::q8) kernel.rotate(acc, args.d_head, d);
   const float factor = 1.0F / sum;
   for (int64_t i = 0; i < args.d_head; ++i) out[i] = acc[i] * factor;
 }
@@ -144,7 +148,7 @@ void Job::write_row(const float* acc, float sum, float* out) const {
 
 void Job::run_chunk(const Piece& piece, int64_t head, int64_t chunk, float* memory) const {
   const AttentionSlice& slice = *piece.slice;
-  const FoldKernel& fold = few(slice.kv.dtype);
+  const FoldKernel& fold = few(slice.kv.type);
   const int64_t n = piece.m * group;
   const int64_t at = chunk * args.n_kv_heads + head;
   const RowStates states = RowStates::at(piece.states + at * RowStates::floats(n, d), n, d);
@@ -186,7 +190,7 @@ void Job::merge_row(const Piece& piece, int64_t token, int64_t head) const {
     max = top;
   }
   const AttentionSlice& s = *piece.slice;
-  write_row(acc, sum, s.out + (piece.token + token) * args.out_stride + head * args.d_head);
+  write_row(s.kv.type, acc, sum, s.out + (piece.token + token) * args.out_stride + head * args.d_head);
 }
 
 // The item-th of pieces that have count(piece) items each: its piece, and which of the piece's it is.
@@ -260,14 +264,15 @@ void Job::run_tile(const AttentionSlice& slice, int64_t head, int64_t tile, floa
   const int64_t n = m * group;
   const RowStates states = RowStates::at(scratch.states(memory), n, d);
   states.clear(n, d);
-  prepare(kernel.f16_prefill, slice, token, head, n, scratch.q(memory));
+  const FoldKernel& fold = many(slice.kv.type);
+  prepare(fold, slice, token, head, n, scratch.q(memory));
   const int64_t position = slice.position + token;
   const Span span{
       .slice = slice, .token = token, .head = head, .n = n, .begin = first_key(position), .end = position + m};
-  fold_keys(kernel.f16_prefill, span, states, memory);
+  fold_keys(fold, span, states, memory);
   for (int64_t row = 0; row < n; ++row) {
     float* out = slice.out + (token + row / group) * args.out_stride + (head * group + row % group) * args.d_head;
-    write_row(states.acc + row * d, states.sum[row], out);
+    write_row(slice.kv.type, states.acc + row * d, states.sum[row], out);
   }
 }
 

@@ -19,7 +19,7 @@ constexpr int64_t kCacheBytes = int64_t{256} << 20;  // more than caches hold
 
 struct Case {
   Isa isa;
-  DType dtype;
+  KvType type;
   int64_t position, m;
   int n_threads;
 };
@@ -32,13 +32,13 @@ struct Caches {
 Caches make_caches(const Case& c, int64_t n_layers, ThreadPool& threads) {
   const int64_t n_keys = c.position + c.m;
   const int64_t stride = kKvHeads * kHead;
-  const auto layer_bytes = static_cast<int64_t>(*kv_layer_bytes({kKvHeads, kHead, c.dtype}, n_keys));
+  const auto layer_bytes = static_cast<int64_t>(*kv_layer_bytes({kKvHeads, kHead, c.type}, n_keys));
   const std::vector<float> k = random_values("bell", n_keys * stride, 1);
   const std::vector<float> v = random_values("bell", n_keys * stride, 2);
   Caches caches;
   caches.bytes.resize(static_cast<size_t>(n_layers * layer_bytes));
   for (int64_t l = 0; l < n_layers; ++l) {
-    caches.layers.push_back({caches.bytes.data() + l * layer_bytes, (n_keys + kKvBlock - 1) / kKvBlock, c.dtype});
+    caches.layers.push_back({caches.bytes.data() + l * layer_bytes, (n_keys + kKvBlock - 1) / kKvBlock, c.type});
     store_kv({.k = k.data(), .v = v.data(), .stride = stride, .m = n_keys, .n_kv_heads = kKvHeads, .d_head = kHead},
              caches.layers.back(), threads, c.isa);
   }
@@ -48,7 +48,7 @@ Caches make_caches(const Case& c, int64_t n_layers, ThreadPool& threads) {
 void attend(benchmark::State& state, const Case& c) {
   ThreadPool threads(c.n_threads);
   const int64_t n_keys = c.position + c.m;
-  const auto layer_bytes = static_cast<int64_t>(*kv_layer_bytes({kKvHeads, kHead, c.dtype}, n_keys));
+  const auto layer_bytes = static_cast<int64_t>(*kv_layer_bytes({kKvHeads, kHead, c.type}, n_keys));
   const Caches caches = make_caches(c, c.m == 1 ? kCacheBytes / layer_bytes : 1, threads);
   const std::vector<float> q = random_values("bell", c.m * kHeads * kHead, 3);
   std::vector<float> out(q.size());
@@ -80,22 +80,22 @@ void attend(benchmark::State& state, const Case& c) {
   state.counters["ops"] = benchmark::Counter(n * 4 * kHeads * kHead * seen, benchmark::Counter::kIsRate);
 }
 
-void register_cases(Isa isa, DType dtype, int n_threads) {
+void register_cases(Isa isa, KvType type, int n_threads) {
   const std::string end =
-      std::string("/") + isa_name(isa) + "/" + dtype_name(dtype) + "/threads:" + std::to_string(n_threads);
+      std::string("/") + isa_name(isa) + "/" + kv_type_name(type) + "/threads:" + std::to_string(n_threads);
   const auto add = [&](const std::string& name, const Case& c) {
     benchmark::RegisterBenchmark((name + end).c_str(), attend, c)->UseRealTime();
   };
   const int64_t deep = isa == Isa::reference ? 256 : 4096;
-  add("attention/decode/" + std::to_string(deep), {isa, dtype, deep - 1, 1, n_threads});
+  add("attention/decode/" + std::to_string(deep), {isa, type, deep - 1, 1, n_threads});
   if (isa == Isa::reference) return;
-  for (const int64_t m : {16, 512, 4096}) add("attention/prefill/" + std::to_string(m), {isa, dtype, 0, m, n_threads});
+  for (const int64_t m : {16, 512, 4096}) add("attention/prefill/" + std::to_string(m), {isa, type, 0, m, n_threads});
 }
 
 const bool kRegistered = [] {
   for (const Isa isa : usable_isas()) {
-    for (const DType dtype : {DType::f32, DType::f16}) {
-      for (const int n_threads : {1, 2}) register_cases(isa, dtype, n_threads);
+    for (const KvType type : {KvType::f32, KvType::f16, KvType::q8}) {
+      for (const int n_threads : {1, 2}) register_cases(isa, type, n_threads);
     }
   }
   return true;

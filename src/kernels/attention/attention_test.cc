@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/dtype.h"
 #include "tensor/test_data.h"
 
 namespace smelt {
@@ -38,12 +39,12 @@ struct Problem {
   float scale = 0;
 };
 
-void fill_cache(Problem& p, DType dtype, Isa isa) {
+void fill_cache(Problem& p, KvType type, Isa isa) {
   ThreadPool threads(1);
   const Sizes& s = p.s;
-  const KvShape shape = {s.n_kv_heads, s.d_head, dtype};
+  const KvShape shape = {s.n_kv_heads, s.d_head, type};
   p.bytes.assign(static_cast<size_t>(*kv_layer_bytes(shape, s.keys())), std::byte{});
-  p.kv = {p.bytes.data(), (s.keys() + kKvBlock - 1) / kKvBlock, dtype};
+  p.kv = {p.bytes.data(), (s.keys() + kKvBlock - 1) / kKvBlock, type};
   const int64_t stride = s.n_kv_heads * s.d_head;
   for (const auto& [from, m] : {std::pair{int64_t{0}, s.position}, {s.position, s.m}}) {
     if (m == 0) continue;
@@ -58,20 +59,24 @@ void fill_cache(Problem& p, DType dtype, Isa isa) {
   }
 }
 
-// Keys and values are rounded to the cache's type beforehand, so that only the arithmetic is measured.
-Problem make_problem(const Sizes& s, DType dtype, Isa isa, uint64_t seed = 1) {
+void round_to_f16(std::vector<float>& values) {
+  const auto n = static_cast<int64_t>(values.size());
+  std::vector<std::byte> rounded(2 * values.size());
+  dtype_info(DType::f16).encode(values.data(), rounded.data(), n, nullptr);
+  dtype_info(DType::f16).decode(rounded.data(), values.data(), n);
+}
+
+// Keys and values in f16 are rounded beforehand, so that only the arithmetic is measured.
+Problem make_problem(const Sizes& s, KvType type, Isa isa, uint64_t seed = 1) {
   Problem p{.s = s,
             .q = random_values("bell", s.m * s.n_heads * s.d_head, seed),
             .k = random_values("bell", s.keys() * s.n_kv_heads * s.d_head, seed + 1),
             .v = random_values("bell", s.keys() * s.n_kv_heads * s.d_head, seed + 2)};
   p.scale = 1.0F / std::sqrt(static_cast<float>(s.d_head));
   for (std::vector<float>* each : {&p.k, &p.v}) {
-    std::vector<std::byte> rounded(*row_bytes(dtype, each->size()));
-    const auto n = static_cast<int64_t>(each->size());
-    dtype_info(dtype).encode(each->data(), rounded.data(), n, nullptr);
-    dtype_info(dtype).decode(rounded.data(), each->data(), n);
+    if (type == KvType::f16) round_to_f16(*each);
   }
-  fill_cache(p, dtype, isa);
+  fill_cache(p, type, isa);
   return p;
 }
 
@@ -137,26 +142,30 @@ std::vector<double> attend_in_double(const Problem& p, int64_t token, int64_t he
 
 // f32 arithmetic; for long slices over f16, weights, queries and values are rounded to bf16 (8 bits) on some
 // instruction sets: an error of 2^-9 of each of them, of values of about 1.
-double bound_of(const Sizes& s, DType dtype) { return dtype == DType::f16 && s.m > kFewAttentionTokens ? 2e-2 : 2e-5; }
+// In q8 the cache and the queries themselves are rounded, by up to 1/254 of a head's largest value.
+double bound_of(const Sizes& s, KvType type) {
+  if (type == KvType::q8) return 8e-2;
+  return type == KvType::f16 && s.m > kFewAttentionTokens ? 2e-2 : 2e-5;
+}
 
 class AttentionTest : public testing::TestWithParam<Isa> {};
 
-void expect_formula(const Sizes& s, DType dtype, Isa isa, uint64_t seed = 1) {
-  const Problem p = make_problem(s, dtype, isa, seed);
+void expect_formula(const Sizes& s, KvType type, Isa isa, uint64_t seed = 1) {
+  const Problem p = make_problem(s, type, isa, seed);
   const std::vector<float> out = run(p, 2, isa);
   for (int64_t pair = 0; pair < s.m * s.n_heads; ++pair) {
     const std::vector<double> expected = attend_in_double(p, pair / s.n_heads, pair % s.n_heads);
     for (int64_t i = 0; i < s.d_head; ++i) {
-      ASSERT_NEAR(out[static_cast<size_t>(pair * s.d_head + i)], expected[static_cast<size_t>(i)], bound_of(s, dtype))
+      ASSERT_NEAR(out[static_cast<size_t>(pair * s.d_head + i)], expected[static_cast<size_t>(i)], bound_of(s, type))
           << "position " << s.position << ", m " << s.m << ", heads " << s.n_heads << "/" << s.n_kv_heads << ", d_head "
-          << s.d_head << ", window " << s.window << ", " << dtype_name(dtype) << ", pair " << pair << ", value " << i;
+          << s.d_head << ", window " << s.window << ", " << kv_type_name(type) << ", pair " << pair << ", value " << i;
     }
   }
 }
 
 TEST_P(AttentionTest, EqualsTheFormulaInDouble) {
   for (const Sizes& s : kSizes) {
-    for (const DType dtype : {DType::f32, DType::f16}) expect_formula(s, dtype, GetParam());
+    for (const KvType type : {KvType::f32, KvType::f16, KvType::q8}) expect_formula(s, type, GetParam());
   }
 }
 
@@ -175,16 +184,33 @@ TEST_P(AttentionTest, EqualsTheFormulaOnRandomShapes) {
                      .n_kv_heads = n_kv_heads,
                      .d_head = pick(1, 10) * (pick(0, 1) == 0 ? 2 : 16),
                      .window = pick(0, 2) == 0 ? pick(1, 200) : 0};
-    expect_formula(s, pick(0, 1) == 0 ? DType::f32 : DType::f16, GetParam(), random());
+    expect_formula(s, static_cast<KvType>(pick(0, 2)), GetParam(), random());
     if (HasFatalFailure()) return;
+  }
+}
+
+// Whole numbers: only the exponentials and the scaling of sums differ.
+TEST_P(AttentionTest, EightBitsEqualTheReference) {
+  for (const Sizes& s : kSizes) {
+    const std::vector<float> expected = run(make_problem(s, KvType::q8, Isa::reference), 1, Isa::reference);
+    const std::vector<float> out = run(make_problem(s, KvType::q8, GetParam()), 1, GetParam());
+    for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-4) << s.position << " " << s.m;
+  }
+}
+
+TEST_P(AttentionTest, EightBitCachesAreTheSameBytesAsTheReference) {
+  for (const int64_t d_head : {2, 6, 20, 64, 80, 128, 256}) {
+    const Sizes s = {60, 9, 2, 2, d_head};
+    EXPECT_EQ(make_problem(s, KvType::q8, GetParam()).bytes, make_problem(s, KvType::q8, Isa::reference).bytes)
+        << d_head;
   }
 }
 
 TEST_P(AttentionTest, TokensSlicesAndThreadsDoNotChangeABit) {
   const Isa isa = GetParam();
   for (const Sizes& s : {Sizes{5, 6, 4, 2, 40}, Sizes{1530, 16, 4, 2, 64}, Sizes{1030, 9, 6, 2, 48, 520}}) {
-    for (const DType dtype : {DType::f32, DType::f16}) {
-      const Problem p = make_problem(s, dtype, isa);
+    for (const KvType type : {KvType::f32, KvType::f16, KvType::q8}) {
+      const Problem p = make_problem(s, type, isa);
       const std::vector<float> expected = run(p, 1, isa);
       EXPECT_EQ(run(p, 3, isa), expected) << "threads, position " << s.position;
       // The same tokens cut in two slices, and one by one.
@@ -202,9 +228,11 @@ TEST_P(AttentionTest, TokensSlicesAndThreadsDoNotChangeABit) {
 TEST_P(AttentionTest, LongSlicesDoNotDependOnThreadsAndOverF32NotOnTheirLength) {
   const Isa isa = GetParam();
   const Sizes s = {530, 50, 4, 2, 64};
-  const Problem half = make_problem(s, DType::f16, isa);
+  const Problem half = make_problem(s, KvType::f16, isa);
   EXPECT_EQ(run(half, 1, isa), run(half, 4, isa));
-  const Problem p = make_problem(s, DType::f32, isa);
+  const Problem bytes = make_problem(s, KvType::q8, isa);
+  EXPECT_EQ(run(bytes, 1, isa), run(bytes, 4, isa));
+  const Problem p = make_problem(s, KvType::f32, isa);
   const std::vector<float> expected = run(p, 1, isa);
   std::vector<float> out(p.q.size(), NAN);
   std::vector<AttentionSlice> slices;
@@ -215,55 +243,55 @@ TEST_P(AttentionTest, LongSlicesDoNotDependOnThreadsAndOverF32NotOnTheirLength) 
 
 TEST_P(AttentionTest, ALongFlatTailIsNotLost) {
   // One key that stands out by a factor of 2^13, then thousands of equal ones: together they weigh half of it.
-  for (const DType dtype : {DType::f32, DType::f16}) {
-    Problem p = make_problem({4096, 1, 1, 1, 16}, dtype, GetParam());
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::q8}) {
+    Problem p = make_problem({4096, 1, 1, 1, 16}, type, GetParam());
     std::fill(p.k.begin(), p.k.end(), 0.0F);
     std::fill(p.v.begin(), p.v.end(), 1.0F);
     std::fill(p.q.begin(), p.q.end(), 0.0F);
     p.q[0] = 1;
     p.k[16 * 100] = std::log(8192.0F) / p.scale;
     std::fill(p.v.begin() + 16 * 100, p.v.begin() + 16 * 101, 0.0F);
-    fill_cache(p, dtype, GetParam());
+    fill_cache(p, type, GetParam());
     for (const float each : run(p, 1, GetParam())) EXPECT_NEAR(each, 1.0 / 3, 2e-3);
   }
 }
 
 TEST_P(AttentionTest, HugeScoresDoNotOverflow) {
-  Problem p = make_problem({7, 1, 1, 1, 16}, DType::f32, GetParam());
+  Problem p = make_problem({7, 1, 1, 1, 16}, KvType::f32, GetParam());
   for (float& each : p.q) each *= 1e4F;
   for (const float each : run(p, 1, GetParam())) EXPECT_TRUE(std::isfinite(each));
 }
 
 TEST_P(AttentionTest, WhatIsNotANumberShows) {
-  for (const DType dtype : {DType::f32, DType::f16}) {
-    Problem p = make_problem({70, 20, 1, 1, 16}, dtype, GetParam());
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::q8}) {
+    Problem p = make_problem({70, 20, 1, 1, 16}, type, GetParam());
     p.k[16 * 30 + 3] = NAN;
-    fill_cache(p, dtype, GetParam());
+    fill_cache(p, type, GetParam());
     for (const float each : run(p, 1, GetParam())) EXPECT_TRUE(std::isnan(each));
   }
 }
 
 TEST_P(AttentionTest, ARingHoldsTheLatestPositions) {
   const Sizes s = {1000, 3, 4, 2, 64, 100};
-  Problem p = make_problem(s, DType::f16, GetParam());
+  Problem p = make_problem(s, KvType::f16, GetParam());
   const std::vector<float> expected = run(p, 1, GetParam());
   // 100 keys are seen by each of 3 tokens: three blocks hold them wherever they begin.
   const int64_t ring = 3;
-  const int64_t block = kv_block_bytes({s.n_kv_heads, s.d_head, DType::f16});
+  const int64_t block = kv_block_bytes({s.n_kv_heads, s.d_head, KvType::f16});
   std::vector<std::byte> bytes(static_cast<size_t>(ring * block));
   for (int64_t b = 0; b < p.kv.n_blocks; ++b) {
     std::memcpy(bytes.data() + b % ring * block, p.kv.blocks + b * block, static_cast<size_t>(block));
   }
-  p.kv = {bytes.data(), ring, DType::f16};
+  p.kv = {bytes.data(), ring, KvType::f16};
   EXPECT_EQ(run(p, 1, GetParam()), expected);
 }
 
 TEST_P(AttentionTest, TheCacheHoldsValuesRoundedToNearestEven) {
   const Sizes s = {0, 66, 2, 2, 21};
-  Problem p = make_problem(s, DType::f16, GetParam());
+  Problem p = make_problem(s, KvType::f16, GetParam());
   p.k = random_values("heavy", s.m * 42, 9);
   p.v = random_values("heavy", s.m * 42, 10);
-  fill_cache(p, DType::f16, GetParam());
+  fill_cache(p, KvType::f16, GetParam());
   std::vector<std::byte> k(2 * p.k.size());
   std::vector<std::byte> v(2 * p.v.size());
   dtype_info(DType::f16).encode(p.k.data(), k.data(), s.m * 42, nullptr);

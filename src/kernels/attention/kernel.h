@@ -34,6 +34,14 @@ struct BlockFold {
   std::byte* scratch;      // 64 * d floats of room
 };
 
+// Prepared queries of q8: [n][d] of 8 bits, then n scales, then n times 128 times the sum of a row: keys are stored
+// with 128 added.
+struct QuantizedQueries {
+  int8_t* values;
+  float* scales;
+  int32_t* offsets;
+};
+
 struct FoldKernel {
   void (*prepare)(const QueryRows&);
   // max, sum and acc as if the block's visible keys had been there all along. What becomes of a row does not depend on
@@ -45,8 +53,14 @@ struct AttentionKernel {
   Isa isa;
   FoldKernel f32, f16;
   FoldKernel f16_prefill;  // for many rows; may round to bf16
+  FoldKernel q8;           // takes QuantizedQueries
   // Rounds n values to f16, to nearest even.
   void (*to_f16)(const float* in, int64_t n, std::byte* out);
+  // A key or value for q8: d_head values times the Hadamard matrix, rounded to 8 bits, zeros up to d; returns the
+  // scale, which is not a number if one of them is not finite.
+  float (*quantize)(const float* in, int64_t d_head, int64_t d, int8_t* out);
+  // Multiplies d_head values by the Hadamard matrix, in place; there is room for d. It is its own inverse.
+  void (*rotate)(float* x, int64_t d_head, int64_t d);
 };
 
 #define SMELT_KERNEL(isa) extern const AttentionKernel attention_##isa;

@@ -2,7 +2,6 @@
 #include "kernels/attention/kv_cache.h"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 
 #include "base/check.h"
@@ -22,46 +21,66 @@ constexpr int64_t kPad = 16;           // heads are filled up to a multiple of i
 constexpr int64_t kMinWork = 1 << 14;  // values worth handing to another thread
 
 int64_t padded(int64_t d_head) { return (d_head + kPad - 1) / kPad * kPad; }
-int64_t value_bytes(DType dtype) { return dtype == DType::f16 ? 2 : 4; }
+constexpr int64_t kMaxHead = 8192;  // what models may have
+
+int64_t head_bytes_of(int64_t d, KvType type) {
+  if (type == KvType::q8) return 2 * kKvBlock * (d + static_cast<int64_t>(sizeof(float)));
+  return 2 * kKvBlock * d * (type == KvType::f16 ? 2 : 4);
+}
 
 struct Job {
   const KvRows& rows;
   const KvLayer& layer;
   const AttentionKernel& kernel;
-  int64_t d, size, head_bytes;
+  int64_t d, head_bytes;
 
-  // A piece of a row in the cache's type.
-  void convert(const float* in, int64_t n, std::byte* out) const {
-    if (layer.dtype == DType::f16) return kernel.to_f16(in, n, out);
-    std::memcpy(out, in, static_cast<size_t>(n) * sizeof(float));
+  // One key and one value of one head into its place in the block: `slot` of 64.
+  using Store = void (Job::*)(const float* k, const float* v, int64_t slot, std::byte* block) const;
+  Store store() const {
+    return layer.type == KvType::q8 ? &Job::store_q8 : layer.type == KvType::f16 ? &Job::store_f16 : &Job::store_f32;
   }
 
-  void store_key(const float* in, std::byte* keys) const {
-    constexpr int64_t kPiece = 64;
-    std::byte piece[kPiece * sizeof(float)];
-    for (int64_t from = 0; from < rows.d_head; from += kPiece) {
-      const int64_t n = std::min(kPiece, rows.d_head - from);
-      convert(in + from, n, piece);
-      std::byte* out = keys + from * kKvBlock * size;
-      for (int64_t i = 0; i < n; ++i) {
-        std::memcpy(out + i * kKvBlock * size, piece + i * size, static_cast<size_t>(size));
-      }
-    }
-  }
-
-  void store(int64_t token, int64_t head) const {
+  void run(Store store_one, int64_t token, int64_t head) const {
     const int64_t p = rows.position + token;
     std::byte* block = layer.blocks + ((p / kKvBlock % layer.n_blocks) * rows.n_kv_heads + head) * head_bytes;
     const int64_t at = token * rows.stride + head * rows.d_head;
-    store_key(rows.k + at, block + p % kKvBlock * size);
-    convert(rows.v + at, rows.d_head, block + (d * kKvBlock + p % kKvBlock * d) * size);
+    (this->*store_one)(rows.k + at, rows.v + at, p % kKvBlock, block);
+  }
+
+  template <class T>
+  void store_rows(const T* k, const T* v, int64_t slot, std::byte* block) const {
+    T* keys = reinterpret_cast<T*>(block) + slot;
+    for (int64_t i = 0; i < rows.d_head; ++i) keys[i * kKvBlock] = k[i];
+    std::copy(v, v + rows.d_head, reinterpret_cast<T*>(block) + d * kKvBlock + slot * d);
+  }
+  void store_f32(const float* k, const float* v, int64_t slot, std::byte* block) const {
+    store_rows(k, v, slot, block);
+  }
+  void store_f16(const float* k, const float* v, int64_t slot, std::byte* block) const {
+    uint16_t halves[2 * kMaxHead];
+    kernel.to_f16(k, rows.d_head, reinterpret_cast<std::byte*>(halves));
+    kernel.to_f16(v, rows.d_head, reinterpret_cast<std::byte*>(halves + d));
+    store_rows(halves, halves + d, slot, block);
+  }
+  void store_q8(const float* k, const float* v, int64_t slot, std::byte* block) const {
+    int8_t bytes[kMaxHead];
+    auto* out = reinterpret_cast<int8_t*>(block);
+    auto* scales = reinterpret_cast<float*>(block + 2 * kKvBlock * d);
+    scales[slot] = kernel.quantize(k, rows.d_head, d, bytes);
+    for (int64_t i = 0; i < d; ++i) bytes[i] = static_cast<int8_t>(bytes[i] ^ 0x80);  // 128 added, as unsigned
+    for (int64_t i = 0; i < d; i += 4) std::copy(bytes + i, bytes + i + 4, out + (i / 4 * kKvBlock + slot) * 4);
+    scales[kKvBlock + slot] = kernel.quantize(v, rows.d_head, d, bytes);
+    out += kKvBlock * d + slot / 2 * 2 * d + slot % 2;
+    for (int64_t i = 0; i < d; ++i) out[2 * i] = bytes[i];
   }
 };
 
 }  // namespace
 
+const char* kv_type_name(KvType type) { return type == KvType::f32 ? "f32" : type == KvType::f16 ? "f16" : "q8"; }
+
 int64_t kv_block_bytes(const KvShape& shape) {
-  return shape.n_kv_heads * 2 * kKvBlock * padded(shape.d_head) * value_bytes(shape.dtype);
+  return shape.n_kv_heads * head_bytes_of(padded(shape.d_head), shape.type);
 }
 
 std::optional<uint64_t> kv_layer_bytes(const KvShape& shape, int64_t n_positions) {
@@ -70,17 +89,17 @@ std::optional<uint64_t> kv_layer_bytes(const KvShape& shape, int64_t n_positions
 }
 
 void store_kv(const KvRows& rows, const KvLayer& layer, ThreadPool& threads, Isa isa) {
-  SMELT_CHECK(layer.dtype == DType::f16 || layer.dtype == DType::f32);
-  const KvShape shape = {rows.n_kv_heads, rows.d_head, layer.dtype};
+  const int64_t d = padded(rows.d_head);
+  SMELT_CHECK(d <= kMaxHead);
   const Job job{.rows = rows,
                 .layer = layer,
                 .kernel = find_kernel<AttentionKernel>(kKernels, isa),
-                .d = padded(rows.d_head),
-                .size = value_bytes(layer.dtype),
-                .head_bytes = kv_block_bytes(shape) / rows.n_kv_heads};
-  const auto run = [&job, &rows](int64_t begin, int64_t end, int) {
+                .d = d,
+                .head_bytes = head_bytes_of(d, layer.type)};
+  const Job::Store store = job.store();
+  const auto run = [&](int64_t begin, int64_t end, int) {
     for (int64_t head = begin; head < end; ++head) {
-      for (int64_t token = 0; token < rows.m; ++token) job.store(token, head);
+      for (int64_t token = 0; token < rows.m; ++token) job.run(store, token, head);
     }
   };
   threads.parallel_for(rows.n_kv_heads, kMinWork / (rows.m * rows.d_head) + 1, std::cref(run));

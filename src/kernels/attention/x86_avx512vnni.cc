@@ -2,7 +2,8 @@
 // are many rows.
 #if defined(__x86_64__)
 
-#include "kernels/attention/attention_vec.h"
+#include "kernels/attention/int8_vec.h"
+#include "kernels/attention/lanes_x86_avx512.h"
 #include "kernels/vec_x86_avx512.h"
 
 namespace smelt {
@@ -164,7 +165,10 @@ extern const AttentionKernel attention_avx512vnni = {.isa = Isa::avx512vnni,
                                                      .f32 = Ops::kF32,
                                                      .f16 = Ops::kF16,
                                                      .f16_prefill = {prepare_bf16, fold_bf16},
-                                                     .to_f16 = Ops::to_f16};
+                                                     .q8 = Int8Attention<Avx512, Lanes512>::kQ8,
+                                                     .to_f16 = Ops::to_f16,
+                                                     .quantize = Hadamard<Avx512>::quantize,
+                                                     .rotate = Hadamard<Avx512>::rotate};
 
 }  // namespace smelt
 
