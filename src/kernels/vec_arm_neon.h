@@ -11,6 +11,13 @@
 namespace smelt {
 namespace {
 
+template <class R>
+inline R read_as(const void* p) {
+  R out;
+  std::memcpy(&out, p, sizeof(out));
+  return out;
+}
+
 struct Neon {
   using F = float32x4_t;
   using I = int32x4_t;
@@ -38,8 +45,8 @@ struct Neon {
   static float sum(F a) { return vaddvq_f32(a); }
   static float max_lane(F a) { return vmaxvq_f32(a); }
 
-  static F load(const void* p) { return vreinterpretq_f32_u8(vld1q_u8(static_cast<const uint8_t*>(p))); }
-  static void store(void* p, F a) { vst1q_u8(static_cast<uint8_t*>(p), vreinterpretq_u8_f32(a)); }
+  static F load(const void* p) { return read_as<F>(p); }
+  static void store(void* p, F a) { std::memcpy(p, &a, sizeof(a)); }
   // The first n < 4 lanes; the rest is zero.
   static F load_n(const void* p, int64_t n) {
     float lanes[4] = {};
@@ -54,11 +61,10 @@ struct Neon {
 
   static F load_f16(const void* p) { return from_f16(load_u16(p)); }
   static F load_f16_n(const void* p, int64_t n) { return from_f16(load_u16_n(p, n)); }
-  static void store_f16(void* p, F a) { vst1_u8(static_cast<uint8_t*>(p), vreinterpret_u8_f16(vcvt_f16_f32(a))); }
+  static void store_f16(void* p, F a) { store_f16_n(p, a, kLanes); }
   static void store_f16_n(void* p, F a, int64_t n) {
-    uint8_t lanes[8];
-    store_f16(lanes, a);
-    std::memcpy(p, lanes, static_cast<size_t>(n) * 2);
+    const float16x4_t half = vcvt_f16_f32(a);
+    std::memcpy(p, &half, static_cast<size_t>(n) * 2);
   }
   static F load_bf16(const void* p) { return from_bf16(load_u16(p)); }
   static F load_bf16_n(const void* p, int64_t n) { return from_bf16(load_u16_n(p, n)); }
@@ -78,7 +84,7 @@ struct Neon {
   static float f16_scalar(uint16_t half) { return vgetq_lane_f32(from_f16(vdup_n_u16(half)), 0); }
 
  private:
-  static uint16x4_t load_u16(const void* p) { return vreinterpret_u16_u8(vld1_u8(static_cast<const uint8_t*>(p))); }
+  static uint16x4_t load_u16(const void* p) { return read_as<uint16x4_t>(p); }
   static uint16x4_t load_u16_n(const void* p, int64_t n) {
     uint16_t lanes[4] = {};
     std::memcpy(lanes, p, static_cast<size_t>(n) * 2);

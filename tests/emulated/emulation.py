@@ -36,7 +36,8 @@ class Emulated(unittest.TestCase):
 
     def run_gtest(self, emulator, program, pattern="*", at_least=1):
         """Runs the tests named by pattern; fails too when there are fewer than at_least."""
-        out = self.done(*emulator, program, f"--gtest_filter={pattern}", "--gtest_brief=1")
+        environment = {**os.environ, "SMELT_SHAPES_PERCENT": "100" if FULL else "10"}
+        out = self.done(*emulator, program, f"--gtest_filter={pattern}", "--gtest_brief=1", env=environment)
         passed = int(out.rsplit("[  PASSED  ] ", 1)[1].split()[0])
         self.assertGreaterEqual(passed, at_least, out)
         return passed

@@ -5,12 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "kernels/test_shapes.h"
 #include "tensor/dtype.h"
 #include "tensor/test_data.h"
 
@@ -170,8 +170,7 @@ TEST_P(AttentionTest, EqualsTheFormulaInDouble) {
 }
 
 TEST_P(AttentionTest, EqualsTheFormulaOnRandomShapes) {
-  const char* full = std::getenv("SMELT_FULL");
-  const int n_cases = full != nullptr && *full == '1' ? 10000 : 200;
+  const int n_cases = n_test_shapes(200, 10000);
   std::mt19937_64 random(7);
   const auto pick = [&random](int64_t low, int64_t high) {
     return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));

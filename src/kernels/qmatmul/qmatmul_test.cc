@@ -5,11 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/lists.h"
+#include "kernels/test_shapes.h"
 #include "tensor/rows16.h"
 #include "tensor/test_data.h"
 
@@ -146,8 +146,7 @@ class QMatmulTest : public testing::TestWithParam<Case> {};
 TEST_P(QMatmulTest, EqualsTheSumInDouble) {
   const auto [isa, dtype] = GetParam();
   const int64_t block = dtype_info(dtype).block_values;
-  const bool full = std::getenv("SMELT_FULL") != nullptr;
-  const int shapes = full ? 10000 / 12 : 20;
+  const int shapes = n_test_shapes(20, 10000 / 12);
   for (int i = 0; i < shapes; ++i) {
     const auto random = [&](uint64_t at, int64_t bound) {
       return static_cast<int64_t>(splitmix64(77, 10 * static_cast<uint64_t>(i) + at) % static_cast<uint64_t>(bound));
