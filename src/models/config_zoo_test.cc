@@ -83,6 +83,20 @@ Sketch good_folder() {
   return s;
 }
 
+// The same as a Qwen2 model, which has biases on queries, keys and values.
+Sketch good_qwen2_folder() {
+  Sketch s = good_folder();
+  s.config["architectures"] = {"Qwen2ForCausalLM"};
+  s.config["sliding_window"] = 32;
+  s.config["use_sliding_window"] = false;
+  s.config["layer_types"] = Json::array({"full_attention"});
+  const std::string attention = "model.layers.0.self_attn.";
+  s.tensors.push_back({attention + "q_proj.bias", DType::f32, {8}});
+  s.tensors.push_back({attention + "k_proj.bias", DType::f32, {4}});
+  s.tensors.push_back({attention + "v_proj.bias", DType::f32, {4}});
+  return s;
+}
+
 template <class Writer>
 Status write_data(Writer writer, const Sketch& s) {
   for (size_t i = 0; i < s.tensors.size(); ++i) {
@@ -447,6 +461,8 @@ class OddModels : public testing::Test {
 TEST_F(OddModels, TheGoodOnesLoadWithoutANote) {
   expect_loaded(save_gguf(folder_, good_gguf()));
   expect_loaded(save_folder(folder_, good_folder()));
+  const TestFolder other;
+  expect_loaded(save_folder(other, good_qwen2_folder()));
   EXPECT_THAT(notes_, testing::IsEmpty());
 }
 
@@ -490,6 +506,28 @@ TEST_F(OddModels, DefaultRopeSettings) {
   sketch.config["sliding_window"] = nullptr;
   expect_loaded(save_folder(folder_, sketch));
 }
+
+class Qwen2Zoo : public testing::TestWithParam<BadModel> {};
+
+TEST_P(Qwen2Zoo, IsRefused) {
+  const TestFolder folder;
+  Sketch sketch = good_qwen2_folder();
+  GetParam().spoil(sketch);
+  expect_refused(save_folder(folder, sketch), GetParam().hints);
+}
+
+const BadModel kQwen2Zoo[] = {
+    {"window_in_use", field("use_sliding_window", true), {"'use_sliding_window' at line ", "is true", "not supported"}},
+    {"window_of_a_layer",
+     field("layer_types", Json::array({"sliding_attention"})),
+     {"'layer_types' at line ", "'sliding_attention'", "only 'full_attention'"}},
+    {"no_query_bias", without("model.layers.0.self_attn.q_proj.bias"), {"q_proj.bias' is missing"}},
+    {"no_value_bias", without("model.layers.0.self_attn.v_proj.bias"), {"v_proj.bias' is missing"}},
+    {"short_key_bias",
+     shaped("model.layers.0.self_attn.k_proj.bias", {2}),
+     {"k_proj.bias' at byte ", "shape is 2", "wants 4"}},
+};
+INSTANTIATE_TEST_SUITE_P(All, Qwen2Zoo, testing::ValuesIn(kQwen2Zoo), [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace smelt

@@ -28,6 +28,12 @@ struct TensorName {
   RowOrder order = RowOrder::same;
 };
 
+// Which linear layers have a bias.
+enum class Biases : uint8_t {
+  as_configured,  // Hugging Face: "attention_bias" and "mlp_bias" of config.json; GGUF: those that are there
+  qkv,            // queries, keys and values, always; no others
+};
+
 struct ModelFamily {
   const char* name;
   const char* gguf_architecture;                  // general.architecture
@@ -37,6 +43,7 @@ struct ModelFamily {
   Result<ModelConfig> (*parse_config)(const Checkpoint& checkpoint);
   Result<std::shared_ptr<const Model>> (*load)(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
                                                Compute compute);
+  Biases biases = Biases::as_configured;
 };
 
 std::span<const ModelFamily* const> all_families();

@@ -74,7 +74,8 @@ Result<bool> find_biases(const Checkpoint& checkpoint, const std::vector<std::st
                                  found, names.size(), what));
 }
 
-Status add_biases(const Checkpoint& checkpoint, Metadata& config) {
+Status add_biases(const Checkpoint& checkpoint, const ModelFamily& family, Metadata& config) {
+  if (family.biases != Biases::as_configured) return {};
   SMELT_ASSIGN(
       const bool attention,
       find_biases(checkpoint, {"blk.0.attn_q.bias", "blk.0.attn_k.bias", "blk.0.attn_v.bias", "blk.0.attn_output.bias"},
@@ -210,7 +211,7 @@ Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family
   files.config.set("tie_word_embeddings", MetaValue::of_bool(config.tied_head));
   SMELT_ASSIGN(const RopeConfig rope, find_rope(checkpoint, family, config));
   add_rope(rope, files.config);
-  SMELT_TRY(add_biases(checkpoint, files.config));
+  SMELT_TRY(add_biases(checkpoint, family, files.config));
   SMELT_TRY(add_tokenizer(checkpoint, config, files));
   SMELT_ASSIGN(const Metadata original, gguf_metadata(checkpoint, family, config));
   add_kept_config(original, files.config);

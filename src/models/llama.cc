@@ -1,6 +1,7 @@
 // The Llama family: pre-norm decoder layers of grouped-query attention with rotary positions and a SwiGLU feed-forward
 // (Touvron et al., arXiv 2302.13971, 2307.09288; Grattafiori et al., arXiv 2407.21783). Also Mistral without a sliding
-// window, which has the same form. Three parts: configuration, weights, forward.
+// window, which has the same form. Weights and forward here serve the other families of decoder.h as well; the
+// configuration is read by decoder_config.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,13 +9,11 @@
 #include <functional>
 
 #include "base/check.h"
-#include "base/text.h"
 #include "kernels/kernels.h"
 #include "models/config_reader.h"
-#include "models/family.h"
+#include "models/decoder.h"
 #include "models/linear.h"
 #include "models/packed_weights.h"
-#include "models/rope_config.h"
 #include "models/weight_binder.h"
 
 namespace smelt {
@@ -22,159 +21,6 @@ namespace smelt {
 extern const ModelFamily llama_family;
 
 namespace {
-
-// ---------------------------------------------------------------------------------------------------- configuration
-
-// Keys of the two dialects for the same thing.
-struct Keys {
-  const char *n_layers, *d_model, *d_ff, *n_heads, *n_kv_heads, *d_head, *n_ctx, *n_vocab, *eps;
-};
-constexpr Keys kGgufKeys = {"llama.block_count",
-                            "llama.embedding_length",
-                            "llama.feed_forward_length",
-                            "llama.attention.head_count",
-                            "llama.attention.head_count_kv",
-                            "llama.attention.key_length",
-                            "llama.context_length",
-                            "llama.vocab_size",
-                            "llama.attention.layer_norm_rms_epsilon"};
-constexpr Keys kHfKeys = {"num_hidden_layers",       "hidden_size",         "intermediate_size",
-                          "num_attention_heads",     "num_key_value_heads", "head_dim",
-                          "max_position_embeddings", "vocab_size",          "rms_norm_eps"};
-
-Status read_heads(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
-  SMELT_ASSIGN(c.n_heads, read_count(metadata, keys.n_heads, {1, kMaxHeads}));
-  SMELT_ASSIGN(const auto n_kv_heads, find_count(metadata, keys.n_kv_heads, {1, kMaxHeads}));
-  c.n_kv_heads = n_kv_heads.value_or(c.n_heads);
-  if (c.n_heads % c.n_kv_heads != 0) {
-    return bad_count(metadata, keys.n_kv_heads, c.n_kv_heads,
-                     fmt::format("wanted a divisor of {} = {}", keys.n_heads, c.n_heads));
-  }
-  SMELT_ASSIGN(const auto d_head, find_count(metadata, keys.d_head, {2, kMaxHeadDim}));
-  if (!d_head && c.d_model % c.n_heads != 0) {
-    return bad_count(metadata, keys.n_heads, c.n_heads,
-                     fmt::format("wanted a divisor of {} = {}", keys.d_model, c.d_model));
-  }
-  c.d_head = d_head.value_or(c.d_model / c.n_heads);
-  if (c.d_head % 2 != 0 || c.d_head == 0 || c.d_head > kMaxHeadDim) {
-    return bad_count(metadata, d_head ? keys.d_head : keys.n_heads, d_head ? c.d_head : c.n_heads,
-                     fmt::format("which makes heads of {} values, allowed even numbers 2 … {}", c.d_head, kMaxHeadDim));
-  }
-  return {};
-}
-
-Status read_sizes(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
-  SMELT_ASSIGN(c.n_layers, read_count(metadata, keys.n_layers, {1, kMaxLayers}));
-  SMELT_ASSIGN(c.d_model, read_count(metadata, keys.d_model, {1, kMaxModelDim}));
-  SMELT_ASSIGN(c.d_ff, read_count(metadata, keys.d_ff, {1, kMaxFeedForward}));
-  SMELT_ASSIGN(c.n_ctx_train, read_count(metadata, keys.n_ctx, {1, kMaxContext}));
-  SMELT_ASSIGN(c.rms_norm_eps, read_float_or(metadata, keys.eps, 0, 1, 1e-6F));
-  return read_heads(metadata, keys, c);
-}
-
-Status read_rotated_dims(const Metadata& metadata, const std::string& key, ModelConfig& c) {
-  SMELT_ASSIGN(const auto n_rope, find_count(metadata, key, {2, kMaxHeadDim}));
-  c.n_rope = n_rope.value_or(c.d_head);
-  if (c.n_rope % 2 == 0 && c.n_rope <= c.d_head) return {};
-  return bad_count(metadata, key, c.n_rope, fmt::format("allowed even numbers 2 … {} (the size of a head)", c.d_head));
-}
-
-constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
-
-// The embedding has the last word on the vocabulary's size; keys that say otherwise are wrong.
-Status read_vocab_size(const Checkpoint& checkpoint, const Keys& keys, const char* embedding_name, ModelConfig& c) {
-  const Metadata& metadata = checkpoint.metadata();
-  const TensorEntry* embedding = checkpoint.find_tensor(embedding_name);
-  SMELT_ASSIGN(const auto stated, find_count(metadata, keys.n_vocab, {1, kMaxVocab}));
-  const int64_t rows = embedding == nullptr ? 0 : embedding->view.rows();
-  if (stated && embedding != nullptr && *stated != rows) {
-    return bad_count(metadata, keys.n_vocab, *stated, fmt::format("but tensor '{}' has {} rows", embedding_name, rows));
-  }
-  SMELT_ASSIGN(const std::vector<std::string>* tokens, metadata.find_strings(kTokensKey));
-  const auto n_tokens = static_cast<int64_t>(tokens == nullptr ? 0 : tokens->size());
-  c.n_vocab = stated.value_or(rows > 0 ? rows : n_tokens);
-  if (c.n_vocab < 1 || c.n_vocab > kMaxVocab) {
-    return bad_count(metadata, keys.n_vocab, c.n_vocab, fmt::format("allowed 1 … {}", kMaxVocab));
-  }
-  if (n_tokens == 0 || n_tokens == c.n_vocab) return {};
-  return input_error(
-      fmt::format("{} has {} tokens, but the model has {}", metadata.title(kTokensKey), n_tokens, c.n_vocab));
-}
-
-Status refuse_gguf_variants(const Metadata& metadata, const ModelConfig& c) {
-  SMELT_ASSIGN(const auto n_experts, find_count(metadata, "llama.expert_count", {0, kMaxVocab}));
-  if (n_experts.value_or(0) > 0) {
-    return bad_count(metadata, "llama.expert_count", *n_experts, "mixtures of experts are not supported");
-  }
-  const char* value_key = "llama.attention.value_length";
-  SMELT_ASSIGN(const auto d_value, find_count(metadata, value_key, {1, kMaxHeadDim}));
-  if (d_value.value_or(c.d_head) == c.d_head) return {};
-  return bad_count(metadata, value_key, *d_value, fmt::format("wanted the key length {}", c.d_head));
-}
-
-Status refuse_hf_variants(const Metadata& metadata, const ModelConfig& c) {
-  SMELT_TRY(require_string(metadata, "hidden_act", "silu"));
-  for (const auto& [key, value] : metadata.entries()) {
-    if (!key.starts_with("quantization_config")) continue;
-    SMELT_ASSIGN(const auto method, metadata.find_string("quantization_config.quant_method"));
-    return bad_value(metadata, "quantization_config.quant_method",
-                     fmt::format("'{}'", escape_for_display(method.value_or("?"))),
-                     "weights quantized by other tools are not supported; start from the original model");
-  }
-  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
-  if (window.value_or(c.n_ctx_train) >= c.n_ctx_train) return {};
-  return bad_count(
-      metadata, "sliding_window", *window,
-      fmt::format("sliding windows shorter than max_position_embeddings = {} are not supported", c.n_ctx_train));
-}
-
-Result<ModelConfig> parse_gguf_config(const Checkpoint& checkpoint, ModelConfig c) {
-  const Metadata& metadata = checkpoint.metadata();
-  SMELT_ASSIGN(const auto name, metadata.find_string("general.name"));
-  c.name = name.value_or("");
-  SMELT_TRY(read_sizes(metadata, kGgufKeys, c));
-  SMELT_TRY(read_vocab_size(checkpoint, kGgufKeys, "token_embd.weight", c));
-  SMELT_TRY(refuse_gguf_variants(metadata, c));
-  SMELT_TRY(read_rotated_dims(metadata, "llama.rope.dimension_count", c));
-  SMELT_ASSIGN(const RopeConfig rope, parse_gguf_rope(metadata, "llama"));
-  SMELT_ASSIGN(const auto factors, find_rope_factors(checkpoint, c.n_rope));
-  c.tied_head = checkpoint.find_tensor("output.weight") == nullptr;
-  c.rope_layout = RopeLayout::interleaved;
-  c.rope_base = rope.base;
-  c.inv_freq = make_inv_freq(rope, c.n_rope);
-  for (size_t i = 0; factors && i < c.inv_freq.size(); ++i) c.inv_freq[i] /= (*factors)[i];
-  return c;
-}
-
-Result<ModelConfig> parse_hf_config(const Checkpoint& checkpoint, ModelConfig c) {
-  const Metadata& metadata = checkpoint.metadata();
-  SMELT_ASSIGN(const auto name, metadata.find_string("_name_or_path"));
-  c.name = name.value_or("");
-  SMELT_TRY(read_sizes(metadata, kHfKeys, c));
-  SMELT_TRY(read_vocab_size(checkpoint, kHfKeys, "model.embed_tokens.weight", c));
-  SMELT_TRY(refuse_hf_variants(metadata, c));
-  c.n_rope = c.d_head;
-  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(metadata));
-  SMELT_ASSIGN(const auto tied, metadata.find_bool("tie_word_embeddings"));
-  c.tied_head = tied.value_or(false);
-  c.rope_layout = RopeLayout::half_split;
-  c.rope_base = rope.base;
-  c.inv_freq = make_inv_freq(rope, c.n_rope);
-  return c;
-}
-
-Result<ModelConfig> parse_config(const Checkpoint& checkpoint) {
-  ModelConfig c;
-  c.family = "llama";
-  const bool is_gguf = checkpoint.dialect() == Dialect::gguf;
-  if (is_gguf) {
-    c.architecture = "llama";
-    return parse_gguf_config(checkpoint, std::move(c));
-  }
-  SMELT_ASSIGN(const std::vector<std::string>* names, checkpoint.metadata().find_strings("architectures"));
-  c.architecture = names == nullptr || names->empty() ? "" : names->front();
-  return parse_hf_config(checkpoint, std::move(c));
-}
 
 // ---------------------------------------------------------------------------------------------------------- weights
 
@@ -213,7 +59,7 @@ constexpr TensorName kTensorNames[] = {
 };
 
 struct BiasPresence {
-  Presence attention, feed_forward;
+  Presence qkv, attention_output, feed_forward;
 };
 
 Status bind_layer(const WeightBinder& binder, const ModelConfig& c, BiasPresence bias, int64_t l, LayerWeights& w) {
@@ -237,10 +83,10 @@ Status bind_layer(const WeightBinder& binder, const ModelConfig& c, BiasPresence
   } vectors[] = {
       {"blk.{}.attn_norm.weight", c.d_model, w.attn_norm, Presence::required},
       {"blk.{}.ffn_norm.weight", c.d_model, w.ffn_norm, Presence::required},
-      {"blk.{}.attn_q.bias", d_q, w.q.bias, bias.attention},
-      {"blk.{}.attn_k.bias", d_kv, w.k.bias, bias.attention},
-      {"blk.{}.attn_v.bias", d_kv, w.v.bias, bias.attention},
-      {"blk.{}.attn_output.bias", c.d_model, w.o.bias, bias.attention},
+      {"blk.{}.attn_q.bias", d_q, w.q.bias, bias.qkv},
+      {"blk.{}.attn_k.bias", d_kv, w.k.bias, bias.qkv},
+      {"blk.{}.attn_v.bias", d_kv, w.v.bias, bias.qkv},
+      {"blk.{}.attn_output.bias", c.d_model, w.o.bias, bias.attention_output},
       {"blk.{}.ffn_gate.bias", c.d_ff, w.gate.bias, bias.feed_forward},
       {"blk.{}.ffn_up.bias", c.d_ff, w.up.bias, bias.feed_forward},
       {"blk.{}.ffn_down.bias", c.d_model, w.down.bias, bias.feed_forward},
@@ -251,17 +97,22 @@ Status bind_layer(const WeightBinder& binder, const ModelConfig& c, BiasPresence
 }
 
 // Hugging Face says in config.json whether there are biases; GGUF shows it by the tensors.
-Result<Presence> bias_presence(const Checkpoint& checkpoint, const char* key) {
+Result<Presence> configured_presence(const Checkpoint& checkpoint, const char* key) {
   SMELT_ASSIGN(const auto flag, checkpoint.metadata().find_bool(key).with_context(config_file(checkpoint)));
   return flag.value_or(false) ? Presence::required : Presence::optional;
 }
 
-Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfig& c) {
-  const WeightBinder binder(checkpoint, llama_family);
-  const bool is_gguf = checkpoint.dialect() == Dialect::gguf;
-  SMELT_TRY(binder.check_layers(c.n_layers, is_gguf ? kGgufKeys.n_layers : kHfKeys.n_layers));
-  SMELT_ASSIGN(const Presence attention_bias, bias_presence(checkpoint, "attention_bias"));
-  SMELT_ASSIGN(const Presence mlp_bias, bias_presence(checkpoint, "mlp_bias"));
+Result<BiasPresence> bias_presence(const Checkpoint& checkpoint, Biases biases) {
+  if (biases == Biases::qkv) return BiasPresence{Presence::required, Presence::optional, Presence::optional};
+  SMELT_ASSIGN(const Presence attention, configured_presence(checkpoint, "attention_bias"));
+  SMELT_ASSIGN(const Presence mlp, configured_presence(checkpoint, "mlp_bias"));
+  return BiasPresence{attention, attention, mlp};
+}
+
+Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfig& c, const ModelFamily& family) {
+  const WeightBinder binder(checkpoint, family);
+  SMELT_TRY(binder.check_layers(c.n_layers, n_layers_key(checkpoint, family)));
+  SMELT_ASSIGN(const BiasPresence bias, bias_presence(checkpoint, family.biases));
   LlamaWeights w;
   SMELT_TRY(binder.bind("token_embd.weight", -1, {c.n_vocab, c.d_model}, w.embedding));
   SMELT_TRY(binder.bind("output_norm.weight", -1, c.d_model, w.output_norm));
@@ -269,7 +120,7 @@ Result<LlamaWeights> bind_weights(const Checkpoint& checkpoint, const ModelConfi
   if (!c.tied_head) SMELT_TRY(binder.bind("output.weight", -1, {c.n_vocab, c.d_model}, w.head.w));
   w.layers.resize(static_cast<size_t>(c.n_layers));
   for (int64_t l = 0; l < c.n_layers; ++l) {
-    SMELT_TRY(bind_layer(binder, c, {attention_bias, mlp_bias}, l, w.layers[static_cast<size_t>(l)]));
+    SMELT_TRY(bind_layer(binder, c, bias, l, w.layers[static_cast<size_t>(l)]));
   }
   return w;
 }
@@ -461,9 +312,33 @@ Result<PackedWeights> use_int8(LlamaWeights& w, const ModelConfig& config, const
   return packed;
 }
 
+// ---------------------------------------------------------------------------------------------------- Llama's own
+
+Status refuse_hf_variants(const Metadata& metadata, const ModelConfig& c) {
+  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
+  if (window.value_or(c.n_ctx_train) >= c.n_ctx_train) return {};
+  return bad_count(
+      metadata, "sliding_window", *window,
+      fmt::format("sliding windows shorter than max_position_embeddings = {} are not supported", c.n_ctx_train));
+}
+
+Result<ModelConfig> parse_config(const Checkpoint& checkpoint) {
+  return parse_decoder_config(
+      checkpoint, {.name = "llama", .gguf_rope = RopeLayout::interleaved, .refuse_hf_variants = refuse_hf_variants});
+}
+
 Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
                                           Compute compute) {
-  SMELT_ASSIGN(LlamaWeights weights, bind_weights(*checkpoint, config));
+  return load_decoder(std::move(checkpoint), std::move(config), compute, llama_family);
+}
+
+constexpr const char* kHfArchitectures[] = {"LlamaForCausalLM", "MistralForCausalLM"};
+
+}  // namespace
+
+Result<std::shared_ptr<const Model>> load_decoder(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
+                                                  Compute compute, const ModelFamily& family) {
+  SMELT_ASSIGN(LlamaWeights weights, bind_weights(*checkpoint, config, family));
   PackedWeights packed;
   if (compute == Compute::int8) {
     SMELT_ASSIGN(packed, use_int8(weights, config, *checkpoint));
@@ -471,12 +346,6 @@ Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> chec
   return std::shared_ptr<const Model>(
       std::make_shared<Llama>(std::move(config), std::move(checkpoint), std::move(weights), std::move(packed)));
 }
-
-// ------------------------------------------------------------------------------------------------------------ names
-
-constexpr const char* kHfArchitectures[] = {"LlamaForCausalLM", "MistralForCausalLM"};
-
-}  // namespace
 
 extern const ModelFamily llama_family = {.name = "llama",
                                          .gguf_architecture = "llama",

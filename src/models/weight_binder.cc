@@ -11,6 +11,7 @@ namespace smelt {
 
 Result<const TensorEntry*> WeightBinder::find(const char* gguf_name, int64_t layer, Presence presence) const {
   const TensorName* name = find_tensor_name(family_, gguf_name, Dialect::gguf);
+  if (name == nullptr && presence == Presence::optional) return nullptr;  // not a tensor of this family
   const bool is_gguf = checkpoint_.dialect() == Dialect::gguf || name == nullptr;
   const std::string full_name = layer_name(is_gguf ? gguf_name : name->hugging_face, layer);
   const TensorEntry* tensor = checkpoint_.find_tensor(full_name);
