@@ -40,6 +40,15 @@ LinearInput make_input(std::initializer_list<const Linear*> readers, float* valu
   return input;
 }
 
+LinearInput rows_from(const LinearInput& input, int64_t row, int64_t k) {
+  LinearInput rest = input;
+  rest.values += row * k;
+  rest.quantized.blocks += row * input.quantized.blocks_a_row();
+  rest.quantized.poison += row;
+  rest.quantized.m -= row;
+  return rest;
+}
+
 void norm_into(const float* x, const Norm& norm, const LinearInput& out, int64_t m, const LinearContext& context) {
   const auto n = static_cast<int64_t>(norm.weight.size());
   for_rows(context.threads, m, n, [&](int64_t i) {

@@ -51,6 +51,9 @@ void for_rows(ThreadPool& threads, int64_t rows, int64_t work, const Body& body)
 
 // The input of these layers at this memory: k floats a row at values, quantized rows at `quantized`.
 LinearInput make_input(std::initializer_list<const Linear*> readers, float* values, const QuantizedRows& quantized);
+// The same input from row `row` on; k values a row.
+LinearInput rows_from(const LinearInput& input, int64_t row, int64_t k);
+
 struct Norm {
   const std::vector<float>& weight;
   float eps;

@@ -133,14 +133,18 @@ struct Workspace {
   std::span<float> attention;
   QuantizedRows hq, mixed_q, gate_q;
   std::byte* stock_row;
+  int64_t* positions;
+  AttentionSlice* slices;
   int64_t floats;
 };
 
 Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t capacity, int n_threads) {
-  int64_t used = 0;
+  constexpr int64_t kLine = 16;  // parts start on cache lines of their own
+  const auto misaligned = static_cast<int64_t>(reinterpret_cast<uintptr_t>(base) / sizeof(float) % kLine);
+  int64_t used = base == nullptr ? kLine : (kLine - misaligned) % kLine;
   const auto take = [&](int64_t n) {
     float* at = base == nullptr ? nullptr : base + used;
-    used += (n + 15) / 16 * 16;  // parts start on cache lines of their own
+    used += (n + kLine - 1) / kLine * kLine;
     return at;
   };
   const auto take_quantized = [&](int64_t k) {
@@ -174,6 +178,9 @@ Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t c
   w.attention = {take(attention_floats), static_cast<size_t>(attention_floats)};
   // A row of the embedding in stock blocks, for each token: at most 4 bytes a value.
   w.stock_row = reinterpret_cast<std::byte*>(take(m * c.d_model));
+  w.positions = reinterpret_cast<int64_t*>(take(2 * m));
+  // One for each sequence, at most as many as tokens.
+  w.slices = reinterpret_cast<AttentionSlice*>(take(m * static_cast<int64_t>(sizeof(AttentionSlice) / sizeof(float))));
   w.floats = used;
   return w;
 }
@@ -199,8 +206,9 @@ class Llama final : public Model {
 
     void embed() const;
     void rotate(float* x, int64_t n_heads) const;
-    void attend(const KvLayer& kv) const;
-    void layer(const LayerWeights& l, const KvLayer& kv) const;
+    void attend(size_t layer) const;
+    void layer(size_t layer) const;
+    void head() const;
     LinearContext linear_context() const;
   };
 
@@ -208,29 +216,33 @@ class Llama final : public Model {
   LlamaWeights weights_;
 };
 
-void Llama::forward(const ForwardArgs& args, ThreadPool& threads) const {
-  const ModelConfig& c = config_;
-  const auto m = static_cast<int64_t>(args.tokens.size());
-  const Workspace w = plan_workspace(c, args.workspace, m, args.position + m, threads.size());
-  const Pass pass{*this, args, threads, m, w};
-  pass.embed();  // x [m][d_model]; cos, sin [m][n_rope/2]
-  for (size_t l = 0; l < weights_.layers.size(); ++l) pass.layer(weights_.layers[l], args.kv[l]);
-  const float* last = w.x + (m - args.n_logits) * c.d_model;
-  const LinearContext context = pass.linear_context();
-  const LinearInput h = make_input({&weights_.head}, w.h, w.hq);
-  norm_into(last, {weights_.output_norm, c.rms_norm_eps}, h, args.n_logits, context);  // h [n_logits][d_model]
-  linear_into(h, args.n_logits, {{weights_.head, args.logits}}, context);              // logits [n_logits][n_vocab]
+// The longest sequence, this pass included.
+int64_t longest(std::span<const SequenceSlice> slices) {
+  int64_t n = 0;
+  for (const SequenceSlice& slice : slices) n = std::max(n, slice.position + slice.n_tokens);
+  return n;
 }
 
-void Llama::Pass::layer(const LayerWeights& l, const KvLayer& kv) const {
+void Llama::forward(const ForwardArgs& args, ThreadPool& threads) const {
+  SMELT_CHECK(args.kind == PassKind::decode || args.slices.size() == 1);
+  const auto m = static_cast<int64_t>(args.tokens.size());
+  const Workspace w = plan_workspace(config_, args.workspace, m, longest(args.slices), threads.size());
+  const Pass pass{*this, args, threads, m, w};
+  pass.embed();  // x [m][d_model]; cos, sin [m][n_rope/2]
+  for (size_t l = 0; l < weights_.layers.size(); ++l) pass.layer(l);
+  pass.head();  // logits [sum of n_logits][n_vocab]
+}
+
+void Llama::Pass::layer(size_t layer) const {
   const ModelConfig& c = model.config_;
+  const LayerWeights& l = model.weights_.layers[layer];
   const LinearContext context = linear_context();
   const LinearInput attention_in = make_input({&l.q, &l.k, &l.v}, w.h, w.hq);
   norm_into(w.x, {l.attn_norm, c.rms_norm_eps}, attention_in, m, context);      // h [m][d_model]
   linear_into(attention_in, m, {{l.q, w.q}, {l.k, w.k}, {l.v, w.v}}, context);  // q, k, v [m][heads][d_head]
   rotate(w.q, c.n_heads);
   rotate(w.k, c.n_kv_heads);
-  attend(kv);  // mixed [m][n_heads][d_head]
+  attend(layer);  // mixed [m][n_heads][d_head]
   const LinearInput mixed = make_input({&l.o}, w.mixed, w.mixed_q);
   quantize_values(mixed, m, context);
   linear_into(mixed, m, {{l.o, w.x, true}}, context);  // x += o
@@ -242,12 +254,26 @@ void Llama::Pass::layer(const LayerWeights& l, const KvLayer& kv) const {
   linear_into(inner, m, {{l.down, w.x, true}}, context);                 // x += down
 }
 
-// Passes of few tokens are computed as if each token were alone (see PassKind).
-constexpr int64_t kFewTokens = kFewAttentionTokens;
+void Llama::Pass::head() const {
+  const ModelConfig& c = model.config_;
+  const LinearContext context = linear_context();
+  const Linear& head = model.weights_.head;
+  int64_t end = 0;  // of the slice's tokens
+  int64_t n = 0;    // rows so far
+  for (const SequenceSlice& slice : args.slices) {
+    end += slice.n_tokens;
+    const LinearInput h = rows_from(make_input({&head}, w.h, w.hq), n, c.d_model);
+    const float* last = w.x + (end - slice.n_logits) * c.d_model;
+    norm_into(last, {model.weights_.output_norm, c.rms_norm_eps}, h, slice.n_logits, context);  // h [n_logits][d_model]
+    n += slice.n_logits;
+  }
+  linear_into(make_input({&head}, w.h, w.hq), n, {{head, args.logits}}, context);
+}
 
 LinearContext Llama::Pass::linear_context() const {
+  const bool is_long = args.kind == PassKind::prefill && m > kFewAttentionTokens;
   return {.threads = threads,
-          .arithmetic = m <= kFewTokens ? QArithmetic::exact : QArithmetic::prefill,
+          .arithmetic = is_long ? QArithmetic::prefill : QArithmetic::exact,
           .f32_scratch = w.matmul,
           .q_scratch = w.qmatmul,
           .sum_scratch = w.h};
@@ -256,12 +282,16 @@ LinearContext Llama::Pass::linear_context() const {
 void Llama::Pass::embed() const {
   const ModelConfig& c = model.config_;
   const TensorView& table = model.weights_.embedding;
+  int64_t* position = w.positions;
+  for (const SequenceSlice& slice : args.slices) {
+    for (int64_t i = 0; i < slice.n_tokens; ++i) *position++ = slice.position + i;
+  }
   for_rows(threads, m, c.d_model, [&](int64_t i) {
     const TokenId id = args.tokens[static_cast<size_t>(i)];
     SMELT_CHECK(id >= 0 && id < c.n_vocab);
     decode_matrix_row_into(table, id, w.stock_row + 4 * i * c.d_model, w.x + i * c.d_model);
     const int64_t half = c.n_rope / 2;
-    rope_angles_into(c.inv_freq.data(), c.n_rope, args.position + i, w.cos + i * half, w.sin + i * half);
+    rope_angles_into(c.inv_freq.data(), c.n_rope, w.positions[i], w.cos + i * half, w.sin + i * half);
   });
 }
 
@@ -275,20 +305,31 @@ void Llama::Pass::rotate(float* x, int64_t n_heads) const {
   });
 }
 
-void Llama::Pass::attend(const KvLayer& kv) const {
+void Llama::Pass::attend(size_t layer) const {
   const ModelConfig& c = model.config_;
-  store_kv({.k = w.k,
-            .v = w.v,
-            .stride = c.n_kv_heads * c.d_head,
-            .m = m,
-            .position = args.position,
-            .n_kv_heads = c.n_kv_heads,
-            .d_head = c.d_head},
-           kv, threads);
-  const AttentionSlice slice = {.q = w.q, .m = m, .position = args.position, .kv = kv, .out = w.mixed};
-  attention_into({.slices = {&slice, 1},
-                  .q_stride = c.n_heads * c.d_head,
-                  .out_stride = c.n_heads * c.d_head,
+  const int64_t d_q = c.n_heads * c.d_head;
+  const int64_t d_kv = c.n_kv_heads * c.d_head;
+  int64_t first = 0;  // token of the slice
+  for (size_t i = 0; i < args.slices.size(); ++i) {
+    const SequenceSlice& slice = args.slices[i];
+    store_kv({.k = w.k + first * d_kv,
+              .v = w.v + first * d_kv,
+              .stride = d_kv,
+              .m = slice.n_tokens,
+              .position = slice.position,
+              .n_kv_heads = c.n_kv_heads,
+              .d_head = c.d_head},
+             slice.kv[layer], threads);
+    w.slices[i] = {.q = w.q + first * d_q,
+                   .m = slice.n_tokens,
+                   .position = slice.position,
+                   .kv = slice.kv[layer],
+                   .out = w.mixed + first * d_q};
+    first += slice.n_tokens;
+  }
+  attention_into({.slices = {w.slices, args.slices.size()},
+                  .q_stride = d_q,
+                  .out_stride = d_q,
                   .n_heads = c.n_heads,
                   .n_kv_heads = c.n_kv_heads,
                   .d_head = c.d_head,

@@ -17,14 +17,29 @@
 
 namespace smelt {
 
-// One pass over m new tokens of one sequence. All memory belongs to the caller (a runtime Session).
+// The new tokens of one sequence in a pass.
+struct SequenceSlice {
+  int64_t n_tokens = 0;
+  int64_t position = 0;              // tokens already in the cache
+  std::span<const KvLayer> kv = {};  // n_layers; each has room for position + n_tokens rows
+  int64_t n_logits = 1;              // wanted for the last so many of them: 0 … n_tokens
+};
+
+enum class PassKind : uint8_t {
+  // One sequence's part of a prompt. Long parts go to faster kernels, whose results differ in the last bits.
+  prefill,
+  // Any number of sequences, a few tokens each (at most kFewAttentionTokens): writing, and checking a draft. A token's
+  // logits depend on the sequence before it only, bit for bit: not on what else is in the pass.
+  decode,
+};
+
+// All memory belongs to the caller (runtime/).
 struct ForwardArgs {
-  std::span<const TokenId> tokens;  // m, every id in [0, n_vocab)
-  int64_t position = 0;             // tokens already in the cache
-  std::span<KvLayer> kv;            // n_layers; each has room for position + m rows
-  float* workspace = nullptr;       // workspace_floats(m_max, capacity, threads)
-  float* logits = nullptr;          // [n_logits][n_vocab]: for the last n_logits of the m tokens
-  int64_t n_logits = 1;             // 0 … m
+  PassKind kind = PassKind::decode;
+  std::span<const TokenId> tokens;  // of all slices, one after another; every id in [0, n_vocab)
+  std::span<const SequenceSlice> slices;
+  float* workspace = nullptr;  // workspace_floats(m_max, capacity, threads)
+  float* logits = nullptr;     // [sum of n_logits][n_vocab], in the order of the slices
 };
 
 class Model {
@@ -40,6 +55,7 @@ class Model {
 
   // Allocates nothing.
   virtual void forward(const ForwardArgs& args, ThreadPool& threads) const = 0;
+  // m_max: tokens of a pass; capacity: positions of the longest sequence, the pass included.
   virtual int64_t workspace_floats(int64_t m_max, int64_t capacity, int n_threads) const = 0;
 
  protected:

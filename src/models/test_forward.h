@@ -29,14 +29,15 @@ class TestRun {
     return logits;
   }
   void append_into(std::span<const TokenId> tokens, int64_t n_logits, float* logits) {
-    model_->forward({.tokens = tokens,
-                     .position = position_,
-                     .kv = kv_,
+    const auto n = static_cast<int64_t>(tokens.size());
+    const SequenceSlice slice{.n_tokens = n, .position = position_, .kv = kv_, .n_logits = n_logits};
+    model_->forward({.kind = n == 1 ? PassKind::decode : PassKind::prefill,
+                     .tokens = tokens,
+                     .slices = {&slice, 1},
                      .workspace = workspace_.data(),
-                     .logits = logits,
-                     .n_logits = n_logits},
+                     .logits = logits},
                     threads_);
-    position_ += static_cast<int64_t>(tokens.size());
+    position_ += n;
   }
 
   int64_t position() const { return position_; }

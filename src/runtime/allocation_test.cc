@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/test_allocations.h"
+#include "runtime/batch.h"
 #include "runtime/test_stories.h"
 
 namespace smelt {
@@ -34,6 +35,19 @@ TEST(Allocation, DecodingAllocatesNothing) {
   const int64_t before = g_allocations.load();
   delete new int(1);
   EXPECT_GT(g_allocations.load(), before);  // the counter counts
+}
+
+TEST(Allocation, DecodingABatchAllocatesNothing) {
+  const auto loaded = load_model(std::string(SMELT_SOURCE_DIR) + "/tests/golden/peers/rows256-Q4_K_M.gguf");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  auto batch = Batch::create(loaded->model, 3, {.n_ctx = 64, .n_threads = 2});
+  ASSERT_TRUE(batch) << batch.error().message;
+  const BatchToken tokens[] = {{0, 5}, {1, 6}, {2, 7}};
+  std::vector<Status> errors(3);
+  ASSERT_TRUE(batch->decode(tokens, errors));
+  const int64_t before = g_allocations.load();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(batch->decode(tokens, errors));
+  EXPECT_EQ(g_allocations.load() - before, 0);
 }
 
 }  // namespace

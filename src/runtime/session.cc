@@ -5,74 +5,43 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <system_error>
 
 #include "base/check.h"
 #include "base/units.h"
 #include "runtime/session_file.h"
-#include "runtime/session_plan.h"
+#include "runtime/session_state.h"
 
 namespace smelt {
 namespace {
 
-struct FreeMemory {
-  void operator()(void* p) const { std::free(p); }
-};
-template <class T>
-using Memory = std::unique_ptr<T[], FreeMemory>;
-
-// Zeroed memory; pages that are never touched are never resident. Null if there is not enough.
-template <class T>
-Memory<T> make_memory(uint64_t bytes) {
-  return Memory<T>(static_cast<T*>(std::calloc(std::max<uint64_t>(bytes, 1), 1)));
-}
-
 constexpr int64_t kVisitedLogits = int64_t{1} << 24;  // of a chunk whose logits are looked at: 64 MiB
+
+Result<LargeMemory> allocate(uint64_t bytes, const SessionPlan& plan) {
+  auto memory = LargeMemory::allocate(bytes);
+  if (memory) return memory;
+  return input_error(fmt::format("{}: {} for a context of {} tokens; take a shorter one", memory.error().message,
+                                 format_bytes(plan.total()), plan.n_ctx));
+}
 
 }  // namespace
 
-struct Session::State {
-  std::shared_ptr<const Model> model;
-  KvType kv_type = KvType::f16;
-  SessionPlan plan;
-  std::unique_ptr<ThreadPool> threads;
-  Memory<std::byte> cache;
-  Memory<float> workspace, last_logits;
-  std::vector<float> visited_logits;
-  std::vector<KvLayer> layers;
-  std::vector<TokenId> tokens;
-
-  Status allocate(int n_threads);
-  Status start_threads(int n_threads);
-  Status check_tokens(std::span<const TokenId> ids) const;
-  Status compute(std::span<const TokenId> ids, float* logits, int64_t n_logits);
-  Status check_finite(std::span<const float> logits, int64_t position) const;
-  SessionImage image() { return {*model, kv_type, plan.block_bytes, plan.n_ctx, layers}; }
-  size_t n_vocab() const { return static_cast<size_t>(model->config().n_vocab); }
-};
-
-Status Session::State::start_threads(int n_threads) {
+Result<std::shared_ptr<SessionEngine>> SessionEngine::create(const SessionPlan& plan, int n_threads) {
+  auto engine = std::make_shared<SessionEngine>();
   try {
-    threads = std::make_unique<ThreadPool>(n_threads);
+    engine->threads = std::make_unique<ThreadPool>(n_threads);
   } catch (const std::system_error& error) {
     return input_error(fmt::format("cannot start {} threads ({}); take fewer (-t)", n_threads, error.code().message()));
   }
-  return {};
+  SMELT_ASSIGN(engine->workspace, allocate(plan.workspace_bytes, plan));
+  return engine;
 }
 
-Status Session::State::allocate(int n_threads) {
-  SMELT_TRY(start_threads(n_threads));
-  cache = make_memory<std::byte>(plan.kv_bytes);
-  workspace = make_memory<float>(plan.workspace_bytes);
-  last_logits = make_memory<float>(plan.logits_bytes);
-  if (!cache || !workspace || !last_logits) {
-    return input_error(
-        fmt::format("the system does not give {} of memory for a context of {} tokens; take a shorter one",
-                    format_bytes(plan.total()), plan.n_ctx));
-  }
+Status Session::State::allocate_sequence() {
+  SMELT_ASSIGN(cache, allocate(plan.kv_bytes, plan));
+  SMELT_ASSIGN(logits_memory, allocate(plan.logits_bytes, plan));
   for (int64_t l = 0; l < model->config().n_layers; ++l) {
-    layers.push_back({cache.get() + static_cast<uint64_t>(l) * plan.layer_bytes,
+    layers.push_back({cache.data() + static_cast<uint64_t>(l) * plan.layer_bytes,
                       static_cast<int64_t>(plan.layer_bytes / plan.block_bytes), kv_type});
   }
   tokens.reserve(static_cast<size_t>(plan.n_ctx));
@@ -106,17 +75,15 @@ Status Session::State::check_finite(std::span<const float> logits, int64_t posit
                   model->checkpoint().path(), position));
 }
 
-Status Session::State::compute(std::span<const TokenId> ids, float* logits, int64_t n_logits) {
-  const auto position = static_cast<int64_t>(tokens.size());
-  model->forward({.tokens = ids,
-                  .position = position,
-                  .kv = layers,
-                  .workspace = workspace.get(),
-                  .logits = logits,
-                  .n_logits = n_logits},
-                 *threads);
-  const auto m = static_cast<int64_t>(ids.size());
-  SMELT_TRY(check_finite({logits, static_cast<size_t>(n_logits) * n_vocab()}, position + m - n_logits));
+Status Session::State::compute(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
+  const SequenceSlice slice{.n_tokens = static_cast<int64_t>(ids.size()),
+                            .position = static_cast<int64_t>(tokens.size()),
+                            .kv = layers,
+                            .n_logits = n_logits};
+  model->forward({.kind = kind, .tokens = ids, .slices = {&slice, 1}, .workspace = engine->floats(), .logits = logits},
+                 *engine->threads);
+  SMELT_TRY(
+      check_finite({logits, static_cast<size_t>(n_logits) * n_vocab()}, slice.position + slice.n_tokens - n_logits));
   tokens.insert(tokens.end(), ids.begin(), ids.end());
   return {};
 }
@@ -131,7 +98,8 @@ Result<Session> Session::create(std::shared_ptr<const Model> model, const Sessio
   SMELT_ASSIGN(state->plan, plan_session_in_budget(*model, options).with_context(model->checkpoint().path()));
   state->model = std::move(model);
   state->kv_type = options.kv_type;
-  SMELT_TRY(state->allocate(options.n_threads));
+  SMELT_ASSIGN(state->engine, SessionEngine::create(state->plan, options.n_threads));
+  SMELT_TRY(state->allocate_sequence());
   return Session(std::move(state));
 }
 
@@ -143,18 +111,19 @@ Result<uint64_t> Session::bytes_needed(const Model& model, const SessionOptions&
 int64_t Session::n_ctx() const { return state_->plan.n_ctx; }
 int64_t Session::position() const { return static_cast<int64_t>(state_->tokens.size()); }
 const std::vector<TokenId>& Session::tokens() const { return state_->tokens; }
-std::span<const float> Session::logits() const { return {state_->last_logits.get(), state_->n_vocab()}; }
+std::span<const float> Session::logits() const { return {state_->last_logits(), state_->n_vocab()}; }
 const Model& Session::model() const { return *state_->model; }
-ThreadPool& Session::threads() { return *state_->threads; }
+ThreadPool& Session::threads() { return *state_->engine->threads; }
 
 Status Session::append(std::span<const TokenId> tokens, const CancelToken* cancel) {
   State& s = *state_;
   SMELT_TRY(s.check_tokens(tokens));
+  const PassKind kind = tokens.size() == 1 ? PassKind::decode : PassKind::prefill;
   while (!tokens.empty()) {
     if (cancel != nullptr && cancel->cancelled()) return cancelled_error();
     const size_t m = std::min(tokens.size(), static_cast<size_t>(s.plan.chunk));
     const bool last = m == tokens.size();
-    SMELT_TRY(s.compute(tokens.first(m), s.last_logits.get(), last ? 1 : 0));
+    SMELT_TRY(s.compute(kind, tokens.first(m), s.last_logits(), last ? 1 : 0));
     tokens = tokens.subspan(m);
   }
   return {};
@@ -173,15 +142,15 @@ Status Session::append_visiting(std::span<const TokenId> tokens, int64_t first,
     if (done >= first) m = std::min(m, most);
     const int64_t n_logits = done >= first ? m : done + m == n ? 1 : 0;
     s.visited_logits.resize(std::max(s.visited_logits.size(), static_cast<size_t>(n_logits) * n_vocab));
-    SMELT_TRY(s.compute(tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(m)), s.visited_logits.data(),
-                        n_logits));
+    SMELT_TRY(s.compute(PassKind::prefill, tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(m)),
+                        s.visited_logits.data(), n_logits));
     for (int64_t i = done; i < done + m && done >= first; ++i) {
       SMELT_TRY(visit(i, std::span(s.visited_logits).subspan(static_cast<size_t>(i - done) * n_vocab, n_vocab)));
     }
     done += m;
     if (done == n) {
       const float* row = s.visited_logits.data() + static_cast<size_t>(n_logits - 1) * n_vocab;
-      std::copy(row, row + n_vocab, s.last_logits.get());
+      std::copy(row, row + n_vocab, s.last_logits());
     }
   }
   return {};

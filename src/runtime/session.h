@@ -18,7 +18,7 @@ struct SessionOptions {
   int64_t n_ctx = 0;             // 0: the model's training context, reduced to what the memory budget allows (noted)
   int n_threads = 0;             // 0: default_threads()
   KvType kv_type = KvType::f16;  // of the KV cache
-  int64_t prefill_chunk = 256;   // tokens per forward pass
+  int64_t prefill_chunk = 512;   // tokens per forward pass
   uint64_t memory_budget_bytes = 0;  // 0: memory_budget_bytes() of the machine
 };
 
@@ -58,6 +58,7 @@ class Session {
   ThreadPool& threads();
 
  private:
+  friend class Batch;
   struct State;
   explicit Session(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
