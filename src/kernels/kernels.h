@@ -6,5 +6,6 @@
 #include "kernels/attention/attention.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/probe/probe.h"
 #include "kernels/qmatmul/qmatmul.h"
 #include "kernels/rope/rope.h"

@@ -14,6 +14,9 @@ constexpr Isa kElementwise[] = {
 constexpr Isa kMatmul[] = {
 #include "kernels/matmul/kernels.inc"
 };
+constexpr Isa kProbe[] = {
+#include "kernels/probe/kernels.inc"
+};
 constexpr Isa kQMatmul[] = {
 #include "kernels/qmatmul/kernels.inc"
 };
@@ -23,8 +26,8 @@ constexpr Isa kRope[] = {
 #undef SMELT_KERNEL
 
 constexpr KernelList kLists[] = {
-    {"attention", kAttention}, {"elementwise", kElementwise}, {"matmul", kMatmul}, {"qmatmul", kQMatmul},
-    {"rope", kRope},
+    {"attention", kAttention}, {"elementwise", kElementwise}, {"matmul", kMatmul},
+    {"probe", kProbe},         {"qmatmul", kQMatmul},         {"rope", kRope},
 };
 
 }  // namespace
