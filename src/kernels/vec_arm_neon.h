@@ -43,6 +43,14 @@ struct Neon {
   }
 
   static float sum(F a) { return vaddvq_f32(a); }
+  // Pairs of lanes (a, b) that are `step` apart become (a + b, a - b).
+  template <int step>
+  static F butterfly(F a) {
+    const uint32x4_t lanes = read_as<uint32x4_t>(kLaneNumbers);
+    const uint32x4_t sign = vshlq_n_u32(vandq_u32(lanes, vdupq_n_u32(step)), step == 1 ? 31 : 30);
+    const F partners = step == 1 ? vrev64q_f32(a) : vextq_f32(a, a, 2);
+    return add(vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(a), sign)), partners);
+  }
   static float max_lane(F a) { return vmaxvq_f32(a); }
 
   static F load(const void* p) { return read_as<F>(p); }
@@ -84,6 +92,7 @@ struct Neon {
   static float f16_scalar(uint16_t half) { return vgetq_lane_f32(from_f16(vdup_n_u16(half)), 0); }
 
  private:
+  static constexpr uint32_t kLaneNumbers[4] = {0, 1, 2, 3};
   static uint16x4_t load_u16(const void* p) { return read_as<uint16x4_t>(p); }
   static uint16x4_t load_u16_n(const void* p, int64_t n) {
     uint16_t lanes[4] = {};

@@ -1,8 +1,6 @@
 // The attention steps as templates over a vector vocabulary V (kernels/vec_x86_*.h), for the files per instruction set.
 #pragma once
 
-#include <algorithm>
-
 #include "kernels/attention/kernel.h"
 #include "kernels/attention/kv_cache.h"
 
@@ -69,7 +67,8 @@ struct Weigher {
     if (!keys.all()) hide(scores, keys);
     F top = V::load(scores);
     for (int64_t j = kLanes; j < kKvBlock; j += kLanes) top = V::max(top, V::load(scores + j));
-    const float new_max = std::max(max, V::max_lane(top));
+    const float block_max = V::max_lane(top);
+    const float new_max = max < block_max ? block_max : max;
     const F base = V::set1(new_max);
     F total = V::zero();
     for (int64_t j = 0; j < kKvBlock; j += kLanes) {
@@ -95,9 +94,9 @@ template <class V>
 struct Attention {
   using F = typename V::F;
   static constexpr int64_t kLanes = V::kLanes;
-  static constexpr int kRows = 6;                     // 6 x 4 accumulators of 32 registers, or 6 x 2 of 16
-  static constexpr int kWide = kLanes == 16 ? 4 : 2;  // registers of columns in a tile
-  static constexpr int kNarrow = 16 / kLanes;         // heads are filled up to 16 values
+  static constexpr int kRows = 6;                    // 6 x 4 accumulators of 32 registers, or 6 x 2 of 16
+  static constexpr int kWide = kLanes == 8 ? 2 : 4;  // registers of columns in a tile
+  static constexpr int kNarrow = 16 / kLanes;        // heads are filled up to 16 values
 
   // c[r][0 … NC registers) = factors[r] * c[r] + sum_k a[r][k] b[k]; without factors c is overwritten.
   struct Product {

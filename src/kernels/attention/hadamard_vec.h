@@ -20,7 +20,9 @@ struct Hadamard {
       F v = V::load(x + i);
       if (block > 1) v = V::template butterfly<1>(v);
       if (block > 2) v = V::template butterfly<2>(v);
-      if (block > 4) v = V::template butterfly<4>(v);
+      if constexpr (kLanes > 4) {
+        if (block > 4) v = V::template butterfly<4>(v);
+      }
       if constexpr (kLanes > 8) {
         if (block > 8) v = V::template butterfly<8>(v);
       }

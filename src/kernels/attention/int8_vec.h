@@ -30,7 +30,7 @@ struct Int8Attention {
   using I = typename V::I;
   static constexpr int64_t kLanes = V::kLanes;
   static constexpr int kRows = L::kRows;
-  static constexpr int kWide = kLanes == 16 ? 4 : 2;  // registers of columns in a tile
+  static constexpr int kWide = kLanes == 8 ? 2 : 4;  // registers of columns in a tile
   static constexpr int kNarrow = 16 / kLanes;
 
   // c[r][0 … NC registers) = start[r] + sum over k of a[r][k] times b[k], where a has 32 bits of small numbers and b
@@ -47,7 +47,7 @@ struct Int8Attention {
   static void multiply(const Product& p, const Store& store) {
     I sums[R][NC];
     for (int r = 0; r < R; ++r) {
-      for (int c = 0; c < NC; ++c) sums[r][c] = V::set1_int(p.start == nullptr ? 0 : -p.start[r]);
+      for (int c = 0; c < NC; ++c) sums[r][c] = V::set1_int(p.start == nullptr || L::kSignedKeys ? 0 : -p.start[r]);
     }
     const std::byte* b = p.b;
     for (int64_t k = 0; k < p.n; ++k, b += p.b_row_bytes) {

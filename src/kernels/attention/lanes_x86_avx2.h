@@ -10,6 +10,7 @@ namespace smelt {
 namespace {
 
 struct Lanes256 {
+  static constexpr bool kSignedKeys = false;  // the 128 added to them stays in the products
 #if defined(__AVXVNNI__)
   static constexpr int kRows = 6;
   template <bool Bytes>

@@ -17,6 +17,7 @@ namespace smelt {
 namespace {
 
 struct Lanes512 {
+  static constexpr bool kSignedKeys = false;  // the 128 added to them stays in the products
   static constexpr int kRows = 6;
 
 #if defined(__AVX512VNNI__)
