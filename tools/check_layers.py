@@ -12,7 +12,7 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
     [("kernels", "one folder per operation, one file per instruction set")],
     [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, chat forms")],
     [("models", "one file per architecture family")],
-    [("runtime", "sessions, KV cache, sampling, the main path `generate.cc`")],
+    [("runtime", "sessions, KV cache, sampling, speculative decoding, the main path `generate.cc`")],
     [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence")],
     [("api", "implements the public headers of include/smelt/")],
     [("apps", "the `smelt` command: wiring only")],

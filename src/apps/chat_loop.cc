@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "apps/options_speculation.h"
 #include "apps/output.h"
 #include "apps/signals.h"
 #include "apps/terminal.h"
@@ -200,6 +201,7 @@ Status ChatLoop::do_stats(const std::string&) {
     note(fmt::format("last answer {} tokens, {:.0f} tokens/s; {} prompt tokens in {:.2f} s", last_->ids.size(),
                      static_cast<double>(last_->ids.size()) / last_->decode_seconds, last_->n_prompt,
                      last_->prefill_seconds));
+  if (last_ && last_->speculation.drafted > 0) note("last answer " + format_speculation(last_->speculation));
   return {};
 }
 

@@ -49,30 +49,40 @@ const char* explain(FinishReason reason) {
   return "";
 }
 
-std::string figures(const GenerateResult& result, uint64_t seed) {
+std::string figures(const GenerateResult& result, const GenerationArguments& generation) {
   const auto written = static_cast<int64_t>(result.ids.size());
+  std::string line = fmt::format("prompt {} tokens, {:.0f} tokens/s; text {} tokens, {:.0f} tokens/s; seed {}",
+                                 result.n_prompt, per_second(result.n_prompt, result.prefill_seconds), written,
+                                 per_second(written, result.decode_seconds), generation.generate.sampling.seed);
+  if (generation.speculation.wanted()) line += "; " + format_speculation(result.speculation);
   const std::string end = explain(result.reason);
-  return fmt::format("prompt {} tokens, {:.0f} tokens/s; text {} tokens, {:.0f} tokens/s; seed {}{}", result.n_prompt,
-                     per_second(result.n_prompt, result.prefill_seconds), written,
-                     per_second(written, result.decode_seconds), seed, end.empty() ? "" : "; " + end);
+  return end.empty() ? line : line + "; " + end;
+}
+
+nlohmann::ordered_json speculation_json(const SpeculationFigures& figures) {
+  return {{"passes", figures.passes},
+          {"drafted", figures.drafted},
+          {"accepted", figures.accepted},
+          {"draft_length", figures.length}};
 }
 
 std::string format_json(const std::string& prompt, int64_t n_prompt, const GenerateResult& result,
                         const RunArguments& arguments) {
   const auto written = static_cast<int64_t>(result.ids.size());
-  const nlohmann::ordered_json out = {{"prompt", prompt},
-                                      {"text", result.text},
-                                      {"ids", result.ids},
-                                      {"finish_reason", finish_reason_name(result.reason)},
-                                      {"seed", arguments.generation.generate.sampling.seed},
-                                      {"prompt_tokens", n_prompt},
-                                      {"prompt_tokens_computed", result.n_prompt},
-                                      {"prompt_seconds", result.prefill_seconds},
-                                      {"prompt_tokens_per_second", per_second(result.n_prompt, result.prefill_seconds)},
-                                      {"text_tokens", written},
-                                      {"text_seconds", result.decode_seconds},
-                                      {"text_tokens_per_second", per_second(written, result.decode_seconds)},
-                                      {"peak_memory_bytes", peak_rss_bytes()}};
+  nlohmann::ordered_json out = {{"prompt", prompt},
+                                {"text", result.text},
+                                {"ids", result.ids},
+                                {"finish_reason", finish_reason_name(result.reason)},
+                                {"seed", arguments.generation.generate.sampling.seed},
+                                {"prompt_tokens", n_prompt},
+                                {"prompt_tokens_computed", result.n_prompt},
+                                {"prompt_seconds", result.prefill_seconds},
+                                {"prompt_tokens_per_second", per_second(result.n_prompt, result.prefill_seconds)},
+                                {"text_tokens", written},
+                                {"text_seconds", result.decode_seconds},
+                                {"text_tokens_per_second", per_second(written, result.decode_seconds)},
+                                {"peak_memory_bytes", peak_rss_bytes()}};
+  if (arguments.generation.speculation.wanted()) out["speculation"] = speculation_json(result.speculation);
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -103,7 +113,7 @@ Status show_end(const GenerateResult& result, const std::string& prompt, const R
   const std::string& last = result.text.empty() && !arguments.no_echo ? prompt : result.text;
   if (!last.ends_with('\n')) SMELT_TRY(print("\n"));
   SMELT_TRY(flush_output());
-  note(in_grey("smelt: " + figures(result, arguments.generation.generate.sampling.seed), stderr));
+  note(in_grey("smelt: " + figures(result, arguments.generation), stderr));
   return {};
 }
 
@@ -129,6 +139,8 @@ Status run_prompt(RunArguments& arguments) {
   generation.generate.ignore_end = arguments.ignore_end;
   SMELT_ASSIGN(const LoadedModel loaded, load_model(arguments.model, generation.compute));
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
+  SMELT_ASSIGN(auto speculation, make_speculation(generation.speculation, session));
+  if (speculation) generation.generate.speculation = &*speculation;
   SMELT_ASSIGN(const std::string prompt, read_text(arguments.source, LastNewline::strip));
   SMELT_ASSIGN(const auto ids, encode_prompt(*loaded.tokenizer, prompt, arguments.parse_special));
   SMELT_TRY(load_prompt_cache(session, arguments.prompt_cache));
@@ -171,6 +183,7 @@ const Command run_command = {
         "  smelt run small.gguf -p \"Once upon a time\"\n"
         "  smelt run small.gguf -f prompt.txt -n 100 --temp 0 --no-echo > continuation.txt\n"
         "  echo \"The moral of the story\" | smelt run small.gguf --seed 7 --stop \".\"\n"
+        "  smelt run small.gguf -f program.txt --lookup\n"
         "  smelt run small.gguf -p \"Once upon a time\" --json\n",
     .add = add,
 };

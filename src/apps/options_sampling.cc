@@ -40,6 +40,7 @@ void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
   arguments.seed_option =
       add_int(app, "--seed", arguments.seed, {0}, "the same seed gives the same text (default: by chance, and told)");
   add_strings(app, "--stop", generate.stop, "TEXT", "end before this text; may be repeated");
+  add_speculation_options(app, arguments.speculation);
 }
 
 uint64_t random_seed() {
@@ -52,6 +53,7 @@ Status finish_generation_options(GenerationArguments& arguments) {
   sampling.top_k = static_cast<int32_t>(arguments.top_k);
   sampling.seed = arguments.seed_option->count() > 0 ? static_cast<uint64_t>(arguments.seed) : random_seed();
   arguments.session.n_threads = static_cast<int>(arguments.n_threads);
+  plan_speculation(arguments.speculation, arguments.session);
   arguments.generate.cancel = &interrupt_token();
   for (const std::string& stop : arguments.generate.stop) {
     if (stop.empty()) return usage_error("--stop: the text is empty");

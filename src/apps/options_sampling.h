@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/options_speculation.h"
 #include "base/result.h"
 #include "runtime/generate.h"
 
@@ -18,6 +19,7 @@ namespace smelt {
 struct GenerationArguments {
   GenerateOptions generate;
   SessionOptions session;
+  SpeculationArguments speculation;
   Compute compute = Compute::int8;
   int64_t n_threads = 0;
   int64_t top_k = SamplerOptions{}.top_k;

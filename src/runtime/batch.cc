@@ -131,6 +131,7 @@ Status Batch::decode(std::span<const BatchToken> tokens, std::span<Status> error
     errors[i] = s.check_finite(row, static_cast<int64_t>(s.tokens.size()));
     if (!errors[i]) continue;
     std::copy(row.begin(), row.end(), s.last_logits());
+    s.last_row = 0;
     s.tokens.push_back(tokens[i].token);
   }
   return {};

@@ -1,6 +1,6 @@
 // The main path on one page: file → model and tokenizer → (session) → prompt → prefill → loop {sample, emit, decode}.
-// `smelt run`, `smelt chat` and the public TextSession call it; sampling, stop texts and decoding of bytes are in their
-// own files.
+// `smelt run`, `smelt chat` and the public TextSession call it; sampling, stop texts, decoding of bytes and the step
+// from token to token (speculative.h) are in their own files.
 #include "runtime/generate.h"
 
 #include <fmt/format.h>
@@ -18,7 +18,8 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Brings the session to the end of the prompt. The last token is always computed: its logits are needed.
-Status prefill(Session& session, std::span<const TokenId> prompt, const CancelToken* cancel, GenerateResult& result) {
+Status prefill(Session& session, Speculation& steps, std::span<const TokenId> prompt, const GenerateOptions& options,
+               GenerateResult& result) {
   if (prompt.empty()) return input_error("the prompt has no tokens, and the vocabulary no begin token to start from");
   if (static_cast<int64_t>(prompt.size()) > session.n_ctx()) {
     return input_error(
@@ -32,7 +33,8 @@ Status prefill(Session& session, std::span<const TokenId> prompt, const CancelTo
   const int64_t n_known = differs.first - known.begin();
   session.truncate(n_known);
   const Clock::time_point start = Clock::now();
-  Status done = session.append(prompt.subspan(static_cast<size_t>(n_known)), cancel);
+  Status done = session.append(prompt.subspan(static_cast<size_t>(n_known)), options.cancel);
+  if (done) done = steps.begin(session, prompt, options.n_predict, options.cancel);
   result.prefill_seconds = seconds_since(start);
   result.n_prompt = session.position() - n_known;
   return done;
@@ -74,12 +76,12 @@ Sampler make_sampler(const Session& session, std::span<const TokenId> prompt, co
 }
 
 // Decodes until something ends it, and says what.
-Result<FinishReason> decode(Session& session, const Tokenizer& tokenizer, const GenerateOptions& options,
+Result<FinishReason> decode(Speculation& steps, const Tokenizer& tokenizer, const GenerateOptions& options,
                             Sampler sampler, Writer& writer, std::vector<TokenId>& ids) {
   while (true) {
     if (options.n_predict >= 0 && static_cast<int64_t>(ids.size()) >= options.n_predict) return FinishReason::length;
     if (options.cancel != nullptr && options.cancel->cancelled()) return FinishReason::cancelled;
-    const TokenId id = sampler.sample(session.logits());
+    const TokenId id = sampler.sample(steps.logits());
     if (tokenizer.is_end(id) && !options.ignore_end) return FinishReason::end_token;
     sampler.accept(id);
     ids.push_back(id);
@@ -87,8 +89,8 @@ Result<FinishReason> decode(Session& session, const Tokenizer& tokenizer, const 
     if (writer.stopped()) return FinishReason::stop_string;
     if (writer.refused()) return FinishReason::cancelled;
     if (static_cast<int64_t>(ids.size()) == options.n_predict) return FinishReason::length;
-    if (session.position() == session.n_ctx()) return FinishReason::context_full;
-    SMELT_TRY(session.append({&id, 1}));
+    if (steps.full()) return FinishReason::context_full;
+    SMELT_TRY(steps.append(id));
   }
 }
 
@@ -123,7 +125,9 @@ Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, st
                                 const GenerateOptions& options, const EmitText& emit) {
   SMELT_TRY(check_sampler_options(options.sampling));
   GenerateResult result;
-  Status ready = prefill(session, prompt, options.cancel, result);
+  Speculation one_by_one;
+  Speculation& steps = options.speculation != nullptr ? *options.speculation : one_by_one;
+  Status ready = prefill(session, steps, prompt, options, result);
   if (!ready && ready.error().kind == ErrorKind::cancelled) {
     result.reason = FinishReason::cancelled;
     return result;
@@ -132,8 +136,10 @@ Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, st
   const bool at_start = tokenizer.decode(prompt, false).empty();
   Writer writer(tokenizer, options, at_start, emit, result.text);
   const Clock::time_point start = Clock::now();
-  SMELT_ASSIGN(result.reason, decode(session, tokenizer, options, make_sampler(session, prompt, options.sampling),
-                                     writer, result.ids));
+  auto reason = decode(steps, tokenizer, options, make_sampler(session, prompt, options.sampling), writer, result.ids);
+  steps.end();
+  SMELT_ASSIGN(result.reason, std::move(reason));
+  result.speculation = steps.figures();
   writer.finish();
   result.decode_seconds = seconds_since(start);
   if (writer.stopped()) result.reason = FinishReason::stop_string;

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "runtime/sampler.h"
 #include "runtime/session.h"
+#include "runtime/speculative.h"
 
 namespace smelt {
 
@@ -28,6 +29,7 @@ struct GenerateOptions {
   std::vector<std::string> stop{};  // generation ends before the first of these
   bool ignore_end = false;
   const CancelToken* cancel = nullptr;
+  Speculation* speculation = nullptr;  // of the session's owner; null: a pass a token
 };
 
 enum class FinishReason { end_token, stop_string, length, context_full, cancelled };
@@ -40,6 +42,7 @@ struct GenerateResult {
   int64_t n_prompt = 0;  // prompt tokens computed (those taken from a cache not counted)
   double prefill_seconds = 0;
   double decode_seconds = 0;  // for ids.size() tokens
+  SpeculationFigures speculation;
 };
 
 // Called with each piece of text as it becomes certain: whole UTF-8 characters, no part of a stop string. Returning

@@ -15,6 +15,13 @@
 namespace smelt {
 namespace {
 
+// A sum in double is finite just when all values are: floats are too small to overflow it.
+bool is_finite(std::span<const float> logits) {
+  double sum = 0;
+  for (const float logit : logits) sum += logit;
+  return std::isfinite(sum);
+}
+
 constexpr int64_t kVisitedLogits = int64_t{1} << 24;  // of a chunk whose logits are looked at: 64 MiB
 
 Result<LargeMemory> allocate(uint64_t bytes, const SessionPlan& plan) {
@@ -65,25 +72,26 @@ Status Session::State::check_tokens(std::span<const TokenId> ids) const {
 }
 
 Status Session::State::check_finite(std::span<const float> logits, int64_t position) const {
-  // A sum in double is finite just when all values are: floats are too small to overflow it.
-  double sum = 0;
-  for (const float logit : logits) sum += logit;
-  if (std::isfinite(sum)) return {};
+  if (is_finite(logits)) return {};
   return input_error(
       fmt::format("{}: the logits at position {} are not finite; the weights are damaged or overflow in "
                   "this form",
                   model->checkpoint().path(), position));
 }
 
-Status Session::State::compute(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
+void Session::State::forward(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
   const SequenceSlice slice{.n_tokens = static_cast<int64_t>(ids.size()),
                             .position = static_cast<int64_t>(tokens.size()),
                             .kv = layers,
                             .n_logits = n_logits};
   model->forward({.kind = kind, .tokens = ids, .slices = {&slice, 1}, .workspace = engine->floats(), .logits = logits},
                  *engine->threads);
-  SMELT_TRY(
-      check_finite({logits, static_cast<size_t>(n_logits) * n_vocab()}, slice.position + slice.n_tokens - n_logits));
+}
+
+Status Session::State::compute(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
+  forward(kind, ids, logits, n_logits);
+  const auto end = static_cast<int64_t>(tokens.size() + ids.size());
+  SMELT_TRY(check_finite({logits, static_cast<size_t>(n_logits) * n_vocab()}, end - n_logits));
   tokens.insert(tokens.end(), ids.begin(), ids.end());
   return {};
 }
@@ -111,13 +119,14 @@ Result<uint64_t> Session::bytes_needed(const Model& model, const SessionOptions&
 int64_t Session::n_ctx() const { return state_->plan.n_ctx; }
 int64_t Session::position() const { return static_cast<int64_t>(state_->tokens.size()); }
 const std::vector<TokenId>& Session::tokens() const { return state_->tokens; }
-std::span<const float> Session::logits() const { return {state_->last_logits(), state_->n_vocab()}; }
+std::span<const float> Session::logits() const { return state_->row(state_->last_row); }
 const Model& Session::model() const { return *state_->model; }
 ThreadPool& Session::threads() { return *state_->engine->threads; }
 
 Status Session::append(std::span<const TokenId> tokens, const CancelToken* cancel) {
   State& s = *state_;
   SMELT_TRY(s.check_tokens(tokens));
+  s.last_row = 0;
   const PassKind kind = tokens.size() == 1 ? PassKind::decode : PassKind::prefill;
   while (!tokens.empty()) {
     if (cancel != nullptr && cancel->cancelled()) return cancelled_error();
@@ -133,6 +142,7 @@ Status Session::append_visiting(std::span<const TokenId> tokens, int64_t first,
                                 const std::function<Status(int64_t, std::span<const float>)>& visit) {
   State& s = *state_;
   SMELT_TRY(s.check_tokens(tokens));
+  s.last_row = 0;
   const size_t n_vocab = s.n_vocab();
   const int64_t most = std::max<int64_t>(1, kVisitedLogits / static_cast<int64_t>(n_vocab));
   const auto n = static_cast<int64_t>(tokens.size());
@@ -155,6 +165,24 @@ Status Session::append_visiting(std::span<const TokenId> tokens, int64_t first,
   }
   return {};
 }
+
+Result<int64_t> Session::verify(std::span<const TokenId> tokens) {
+  State& s = *state_;
+  const auto m = static_cast<int64_t>(tokens.size());
+  SMELT_CHECK(m >= 1 && m <= s.plan.max_draft + 1);
+  SMELT_TRY(s.check_tokens(tokens));
+  s.last_row = 0;
+  s.forward(PassKind::decode, tokens, s.last_logits(), m);
+  SMELT_TRY(s.check_finite(s.row(0), position()));
+  size_t taken = 1;
+  while (taken < tokens.size() && is_finite(s.row(taken))) ++taken;
+  s.tokens.insert(s.tokens.end(), tokens.begin(), tokens.begin() + static_cast<int64_t>(taken));
+  s.last_row = taken - 1;
+  return static_cast<int64_t>(taken);
+}
+
+std::span<const float> Session::logits_at(int64_t index) const { return state_->row(static_cast<size_t>(index)); }
+int64_t Session::max_draft() const { return state_->plan.max_draft; }
 
 void Session::truncate(int64_t position) {
   SMELT_CHECK(position >= 0 && position <= this->position());

@@ -20,13 +20,17 @@ struct SessionOptions {
   KvType kv_type = KvType::f16;  // of the KV cache
   int64_t prefill_chunk = 512;   // tokens per forward pass
   uint64_t memory_budget_bytes = 0;  // 0: memory_budget_bytes() of the machine
+  int64_t max_draft = 0;             // 0 … kMaxDraft: guessed tokens that verify takes at most
 };
+
+// A pass of more than 16 tokens may compute a token otherwise than if it were alone.
+inline constexpr int64_t kMaxDraft = 15;
 
 class Session {
  public:
   // Plans the memory first: "needs 3.1 GiB, budget 2.0 GiB" is an error, not an abort. Weights count as well.
   static Result<Session> create(std::shared_ptr<const Model> model, const SessionOptions& options);
-  // Of the KV cache, the workspace and one row of logits; the weights not counted.
+  // Of the KV cache, the workspace and the rows of logits; the weights not counted.
   static Result<uint64_t> bytes_needed(const Model& model, const SessionOptions& options);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
@@ -46,6 +50,13 @@ class Session {
   // The first call allocates up to 64 MiB more, for the logits of a chunk.
   Status append_visiting(std::span<const TokenId> tokens, int64_t first,
                          const std::function<Status(int64_t, std::span<const float>)>& visit);
+  // For speculative decoding: appends 1 … max_draft + 1 tokens in one pass and keeps the logits after each.
+  // logits_at(i) is, bit for bit, what logits() would be had tokens[0 … i] been appended one by one. Returns how many
+  // tokens are in the cache: all, or those up to the last whose logits are finite (none: the error that append gives),
+  // so that a wrong guess does no harm. logits() are then those of the last one taken. Allocates nothing.
+  Result<int64_t> verify(std::span<const TokenId> tokens);
+  std::span<const float> logits_at(int64_t index) const;  // of the latest verify, until the next append
+  int64_t max_draft() const;
   void truncate(int64_t position);  // forgets all later tokens; position <= position()
 
   // The cache with its tokens, for --prompt-cache (session_file.h): written atomically, replacing an earlier one;

@@ -26,6 +26,9 @@ Status check_options(const SessionOptions& o) {
   if (o.prefill_chunk < 1 || o.prefill_chunk > kMaxChunk) {
     return usage_error(fmt::format("the prefill chunk is {} tokens, allowed 1 … {}", o.prefill_chunk, kMaxChunk));
   }
+  if (o.max_draft < 0 || o.max_draft > kMaxDraft) {
+    return usage_error(fmt::format("drafts of {} tokens, allowed 0 … {}", o.max_draft, kMaxDraft));
+  }
   return {};
 }
 
@@ -51,6 +54,7 @@ Result<SessionPlan> plan_session(const Model& model, const SessionOptions& optio
   SessionPlan plan;
   plan.n_ctx = options.n_ctx > 0 ? options.n_ctx : std::min(c.n_ctx_train, kMaxContext);
   plan.chunk = std::min(options.prefill_chunk, plan.n_ctx);
+  plan.max_draft = std::min(options.max_draft, plan.n_ctx - 1);
   const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads();
   const KvShape shape = {c.n_kv_heads, c.d_head, options.kv_type};
   const auto layer = kv_layer_bytes(shape, plan.n_ctx);
@@ -59,9 +63,9 @@ Result<SessionPlan> plan_session(const Model& model, const SessionOptions& optio
   plan.block_bytes = static_cast<uint64_t>(kv_block_bytes(shape));
   plan.layer_bytes = *layer;
   plan.kv_bytes = *kv;
-  plan.workspace_bytes =
-      sizeof(float) * static_cast<uint64_t>(model.workspace_floats(plan.chunk, plan.n_ctx, n_threads));
-  plan.logits_bytes = sizeof(float) * static_cast<uint64_t>(c.n_vocab);
+  plan.workspace_bytes = sizeof(float) * static_cast<uint64_t>(model.workspace_floats(
+                                             std::max(plan.chunk, plan.max_draft + 1), plan.n_ctx, n_threads));
+  plan.logits_bytes = sizeof(float) * static_cast<uint64_t>(c.n_vocab) * static_cast<uint64_t>(plan.max_draft + 1);
   return plan;
 }
 

@@ -11,7 +11,8 @@ namespace smelt {
 
 struct SessionPlan {
   int64_t n_ctx = 0;
-  int64_t chunk = 0;         // tokens of a forward pass at most
+  int64_t chunk = 0;         // tokens of a forward pass of append at most
+  int64_t max_draft = 0;     // … of verify, less one
   uint64_t block_bytes = 0;  // of kKvBlock positions in one layer
   uint64_t layer_bytes = 0;  // whole blocks
   uint64_t kv_bytes = 0;

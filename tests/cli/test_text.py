@@ -44,6 +44,32 @@ class PublishedText(Models):
             self.assertEqual(text, published_text() + "\n", f"{threads} threads")
 
 
+class Speculation(Models):
+    def test_lookup_writes_the_same_text(self):
+        repeated = "Lily and Tom went to the park. Lily and Tom went to the park. Lily and"
+        for words in (GREEDY, ("--temp", "0"), ("--seed", "3"), ("--temp", "0", "--stop", "park")):
+            plain = self.run_json(self.model, "-p", repeated, "-n", "80", *words)
+            guessed = self.run_json(self.model, "-p", repeated, "-n", "80", "--lookup", "--draft-max", "5", *words)
+            self.assertEqual((guessed["text"], guessed["ids"], guessed["finish_reason"]),
+                             (plain["text"], plain["ids"], plain["finish_reason"]))
+            figures = guessed["speculation"]
+            self.assertNotIn("speculation", plain)
+            self.assertLessEqual(figures["accepted"], figures["drafted"])
+            self.assertGreater(figures["passes"], 0)
+
+    def test_the_figures_line_tells_of_it(self):
+        error = self.ok("run", self.model, "-p", "a a a a a a", "-n", "20", "--lookup").err
+        self.assertRegex(error.decode(), r"; guessed \d+ tokens, \d+ % right, \d+ passes")
+
+    def test_prompt_cache(self):
+        cache = self.folder / "lookup.cache"
+        plain = self.run_json(self.model, "-p", PROMPT, "-n", "40", *GREEDY)
+        for computed in (None, 1):
+            again = self.run_json(self.model, "-p", PROMPT, "-n", "40", "--lookup", "--prompt-cache", cache, *GREEDY)
+            self.assertEqual(again["ids"], plain["ids"])
+            self.assertEqual(again["prompt_tokens_computed"], computed or plain["prompt_tokens"])
+
+
 class RoundTrips(Models):
     def assert_same_model(self, a, b):
         keys_a, tensors_a = read_gguf(a)

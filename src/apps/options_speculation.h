@@ -1,0 +1,32 @@
+// Options of `smelt run` and `smelt chat` about speculative decoding, and its figures.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "runtime/generate.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace smelt {
+
+struct SpeculationArguments {
+  bool lookup = false;
+  int64_t max_draft = 8;
+
+  bool wanted() const { return lookup; }
+};
+
+void add_speculation_options(CLI::App& app, SpeculationArguments& arguments);
+// Makes room for guesses in the session to come.
+void plan_speculation(const SpeculationArguments& arguments, SessionOptions& session);
+// Nothing if it is not wanted.
+Result<std::optional<Speculation>> make_speculation(const SpeculationArguments& arguments, const Session& session);
+
+// "guessed 120 tokens, 78 % right, 60 passes"
+std::string format_speculation(const SpeculationFigures& figures);
+
+}  // namespace smelt

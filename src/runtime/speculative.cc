@@ -1,0 +1,72 @@
+// The pass with guesses, and the walk through its rows.
+#include "runtime/speculative.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace smelt {
+
+Speculation::Speculation(std::unique_ptr<Drafter> drafter, int64_t max_draft)
+    : drafter_(std::move(drafter)), max_draft_(max_draft) {}
+
+Status Speculation::begin(Session& session, std::span<const TokenId> text, int64_t n_predict,
+                          const CancelToken* cancel) {
+  session_ = &session;
+  n_pass_ = n_used_ = 0;
+  figures_ = {};
+  if (drafter_ == nullptr) return {};
+  text_.reserve(static_cast<size_t>(session.n_ctx()) + 1);
+  text_.assign(text.begin(), text.end());
+  text_end_ = n_predict < 0 ? -1 : static_cast<int64_t>(text.size()) + n_predict;
+  pass_.resize(static_cast<size_t>(std::min(max_draft_, session.max_draft())) + 1);
+  return drafter_->begin(text, cancel);
+}
+
+std::span<const float> Speculation::logits() const {
+  return n_pass_ == 0 ? session_->logits() : session_->logits_at(n_used_ - 1);
+}
+
+bool Speculation::full() const { return position() == session_->n_ctx(); }
+
+void Speculation::end() {
+  if (session_ != nullptr && n_used_ < n_pass_) session_->truncate(position());
+  n_pass_ = n_used_ = 0;
+}
+
+Status Speculation::append(TokenId id) {
+  if (drafter_ == nullptr) {
+    ++figures_.passes;
+    return session_->append({&id, 1});
+  }
+  text_.push_back(id);
+  if (n_used_ < n_pass_ && pass_[static_cast<size_t>(n_used_)] == id) {
+    ++n_used_;
+    ++figures_.accepted;
+    return {};
+  }
+  end();
+  return compute(id);
+}
+
+Status Speculation::compute(TokenId id) {
+  const int64_t most = longest_draft();
+  pass_[0] = id;
+  const int64_t n_draft =
+      most > 0 ? drafter_->propose(text_, std::span(pass_).subspan(1, static_cast<size_t>(most))) : 0;
+  SMELT_CHECK(n_draft >= 0 && n_draft <= most);
+  SMELT_ASSIGN(n_pass_, session_->verify(std::span(pass_).first(static_cast<size_t>(n_draft) + 1)));
+  n_used_ = 1;
+  ++figures_.passes;
+  figures_.drafted += n_draft;
+  return {};
+}
+
+// The last token of the text needs no pass, and guesses need places in the cache.
+int64_t Speculation::longest_draft() const {
+  int64_t most = std::min(static_cast<int64_t>(pass_.size()), session_->n_ctx() - session_->position()) - 1;
+  if (text_end_ >= 0) most = std::min(most, text_end_ - static_cast<int64_t>(text_.size()) - 1);
+  return std::max<int64_t>(most, 0);
+}
+
+}  // namespace smelt
