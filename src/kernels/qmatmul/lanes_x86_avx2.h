@@ -26,7 +26,7 @@ struct Lanes256 {
   using Ints = Pair256i;
   using Floats = Pair256;
   static constexpr int kBias = Dot::kBias;
-  // 3 tokens' sums of 16 rows as ints and as floats fill 12 of 16 registers.
+  // Sums as ints are kept in registers; those as floats are needed once in 32 inputs and may wait on the stack.
   static constexpr int kTileGroups = 1, kTileTokens = Dot::kTileTokens;
   static constexpr int kExactTokens = 2;
 

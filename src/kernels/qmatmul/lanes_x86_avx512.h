@@ -25,8 +25,7 @@ struct Lanes512 {
   using Ints = __m512i;
   using Floats = __m512;
   static constexpr int kBias = Dot::kBias;
-  // 4 x 3 sums as ints and as floats, 4 weights and an activation of 32 registers
-  static constexpr int kTileGroups = 4, kTileTokens = 3;
+  static constexpr int kTileGroups = Dot::kTileGroups, kTileTokens = Dot::kTileTokens;
   static constexpr int kExactTokens = 8;
 
   static void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }

@@ -13,10 +13,13 @@ namespace {
 // |code| <= 128 times x with the code's sign: two products make at most 2 * 128 * 127, which 16 bits hold.
 struct DotAvx2 {
   static constexpr int kBias = 0;
-  static constexpr int kTileTokens = 3;
+  static constexpr int kTileTokens = 4;
   static __m256i dot(__m256i sum, __m256i codes, __m256i x) {
     const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    // Without this the compiler keeps all products of a block on the stack, to add them as a tree.
+    asm("" : "+v"(sum));
+    return sum;
   }
 };
 using Lanes = Lanes256<DotAvx2>;

@@ -13,10 +13,14 @@ namespace {
 // |code| <= 128 times x with the code's sign: two products make at most 2 * 128 * 127, which 16 bits hold.
 struct Dot512 {
   static constexpr int kBias = 0;
+  static constexpr int kTileGroups = 2, kTileTokens = 4;
   static __m512i dot(__m512i sum, __m512i codes, __m512i x) {
     const __m512i signed_x = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(codes), _mm512_setzero_si512(), x);
     const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(codes), signed_x);
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    // Without this the compiler keeps all products of a block on the stack, to add them as a tree.
+    asm("" : "+v"(sum));
+    return sum;
   }
 };
 using Lanes = Lanes512<Dot512>;

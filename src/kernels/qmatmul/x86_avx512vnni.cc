@@ -11,6 +11,8 @@ namespace {
 
 struct Dot512Vnni {
   static constexpr int kBias = 128;
+  // 4 x 3 sums as ints and as floats, 4 weights and an activation of 32 registers
+  static constexpr int kTileGroups = 4, kTileTokens = 3;
   static __m512i dot(__m512i sum, __m512i codes, __m512i x) { return _mm512_dpbusd_epi32(sum, codes, x); }
 };
 using Lanes = Lanes512<Dot512Vnni>;

@@ -12,7 +12,7 @@ namespace {
 
 struct DotAvxVnni {
   static constexpr int kBias = 128;
-  static constexpr int kTileTokens = 3;
+  static constexpr int kTileTokens = 6;
   static __m256i dot(__m256i sum, __m256i codes, __m256i x) { return _mm256_dpbusd_avx_epi32(sum, codes, x); }
 };
 using Lanes = Lanes256<DotAvxVnni>;
