@@ -1,4 +1,4 @@
-// How matrices of quantized blocks are multiplied; others are always multiplied in f32.
+// How matrices are multiplied.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,8 @@ namespace smelt {
 
 enum class Compute : uint8_t {
   f32,   // decoded to f32 and used in place: the reference
-  int8,  // activations rounded to 8 bits (kernels/qmatmul); the weights are repacked in memory
+  int8,  // quantized blocks in int8, activations rounded to 8 bits (kernels/qmatmul), the weights repacked in memory;
+         // bf16 in bf16 products for long prompts; f16 and f32 as above
 };
 
 }  // namespace smelt

@@ -13,7 +13,12 @@ const float* bias_of(const Linear& linear) { return linear.bias.empty() ? nullpt
 
 void f32_layer(const LinearInput& input, int64_t m, const LinearOutput& output, const LinearContext& context) {
   float* out = output.add ? context.sum_scratch : output.out;
-  matmul_into({.x = input.values, .m = m, .w = output.linear.w, .bias = bias_of(output.linear), .out = out},
+  matmul_into({.x = input.values,
+               .m = m,
+               .w = output.linear.w,
+               .bias = bias_of(output.linear),
+               .out = out,
+               .bf16_products = output.linear.is_bf16 && context.arithmetic == QArithmetic::prefill},
               context.f32_scratch, context.threads);
   if (output.add) add_in_place(output.out, out, m * output.linear.w.rows());
 }

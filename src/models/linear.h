@@ -15,6 +15,7 @@ struct Linear {
   TensorView w;             // {outputs, inputs}
   std::vector<float> bias;  // empty where the model has none
   bool is_int8 = false;     // w is interleaved, and is to be multiplied in int8
+  bool is_bf16 = false;     // w is bf16, and long prompts are to be multiplied in bf16 products
 };
 
 // Rows of inputs in the forms that the matrices reading them need; those not needed are left as they are.

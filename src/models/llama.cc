@@ -167,7 +167,7 @@ Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t c
   w.gate_q = take_quantized(c.d_ff);
   w.cos = take(m * c.n_rope / 2);
   w.sin = take(m * c.n_rope / 2);
-  w.matmul = take(matmul_scratch_floats(std::max({c.d_model, d_q, c.d_ff}), n_threads));
+  w.matmul = take(matmul_scratch_floats(m, std::max({c.d_model, d_q, c.d_ff}), n_threads));
   w.qmatmul = take(qmatmul_scratch_floats(m, n_threads));
   const int64_t attention_floats = attention_scratch_floats({.n_heads = c.n_heads,
                                                              .n_kv_heads = c.n_kv_heads,
@@ -349,7 +349,10 @@ Result<PackedWeights> use_int8(LlamaWeights& w, const ModelConfig& config, const
   for (Linear* layer : layers) matrices.push_back(&layer->w);
   if (config.tied_head) matrices.push_back(&w.embedding);
   SMELT_ASSIGN(PackedWeights packed, PackedWeights::pack(matrices, checkpoint));
-  for (Linear* layer : layers) layer->is_int8 = layer->w.layout == Layout::rows16;
+  for (Linear* layer : layers) {
+    layer->is_int8 = layer->w.layout == Layout::rows16;
+    layer->is_bf16 = layer->w.dtype == DType::bf16;
+  }
   return packed;
 }
 

@@ -26,10 +26,26 @@ struct MatmulTile {
   int64_t out_stride;
 };
 
+// The same with both sides in bf16.
+struct Bf16Tile {
+  const uint16_t* x;  // [m][k]
+  int64_t m;
+  int64_t k;
+  const std::byte* w;  // rows of bf16, unaligned
+  int64_t w_row_bytes;
+  int64_t rows;
+  const float* bias;  // [rows] or null
+  float* out;
+  int64_t out_stride;
+};
+
 struct MatmulKernel {
   Isa isa;
   void (*tile)(const MatmulTile& tile);
   DecodeRow (*find_decoder)(DType dtype);  // null where the portable decoder is to be used
+  // Null where the instruction set has no products of bf16.
+  void (*bf16_tile)(const Bf16Tile& tile) = nullptr;
+  void (*round_to_bf16)(const float* in, int64_t n, uint16_t* out) = nullptr;  // to nearest even
 };
 
 #define SMELT_KERNEL(isa) extern const MatmulKernel matmul_##isa;

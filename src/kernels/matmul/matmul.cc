@@ -29,6 +29,9 @@ bool is_direct(DType dtype, int64_t m) {
   return dtype == DType::f32 || ((dtype == DType::f16 || dtype == DType::bf16) && m <= kDirectTokens);
 }
 
+// A decoded tile, and a row in stock blocks where rows are interleaved: at most 4 bytes a value.
+int64_t thread_floats(int64_t k_max) { return std::max(kTileFloats, kMinTileRows * k_max) + k_max; }
+
 struct Job {
   const MatmulArgs& args;
   const MatmulKernel& kernel;
@@ -78,6 +81,33 @@ int64_t choose_tile_rows(int64_t n, int64_t k, int64_t m, int n_threads) {
   return std::clamp(std::min(fit, share), kMinTileRows, kMaxTileRows);
 }
 
+constexpr int64_t kBf16TileRows = 64;  // whose weights stay in a second-level cache for all tokens
+
+void multiply_bf16(const MatmulArgs& args, const MatmulKernel& kernel, float* scratch, ThreadPool& threads) {
+  const int64_t k = args.w.columns();
+  const int64_t n = args.w.rows();
+  auto* x = reinterpret_cast<uint16_t*>(scratch);
+  const auto round = [&](int64_t begin, int64_t end, int) {
+    kernel.round_to_bf16(args.x + begin * k, (end - begin) * k, x + begin * k);
+  };
+  threads.parallel_for(args.m, kMinWork / k + 1, std::cref(round));
+  const auto run = [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = begin * kBf16TileRows; r < std::min(n, end * kBf16TileRows); r += kBf16TileRows) {
+      kernel.bf16_tile({.x = x,
+                        .m = args.m,
+                        .k = k,
+                        .w = args.w.row(r),
+                        .w_row_bytes = static_cast<int64_t>(args.w.row_size()),
+                        .rows = std::min(kBf16TileRows, n - r),
+                        .bias = args.bias == nullptr ? nullptr : args.bias + r,
+                        .out = args.out + r,
+                        .out_stride = n});
+    }
+  };
+  threads.parallel_for((n + kBf16TileRows - 1) / kBf16TileRows, kMinWork / (kBf16TileRows * k * args.m) + 1,
+                       std::cref(run));
+}
+
 }  // namespace
 
 DecodeRow find_row_decoder(DType dtype, Isa isa) {
@@ -90,11 +120,15 @@ void matmul_into(const MatmulArgs& args, float* scratch, ThreadPool& threads, Is
   const int64_t k = args.w.columns();
   if (args.m == 0 || n == 0) return;
   SMELT_CHECK(k > 0);
+  const MatmulKernel& kernel = find_kernel<MatmulKernel>(kKernels, isa);
+  if (args.bf16_products && args.w.dtype == DType::bf16 && kernel.bf16_tile != nullptr) {
+    return multiply_bf16(args, kernel, scratch, threads);
+  }
   const Job job{.args = args,
-                .kernel = find_kernel<MatmulKernel>(kKernels, isa),
+                .kernel = kernel,
                 .decode = is_direct(args.w.dtype, args.m) ? nullptr : find_row_decoder(args.w.dtype, isa),
                 .scratch = scratch,
-                .scratch_stride = matmul_scratch_floats(k, 1),
+                .scratch_stride = thread_floats(k),
                 .tile_rows = choose_tile_rows(n, k, args.m, threads.size())};
   const auto run = [&job](int64_t begin, int64_t end, int thread) {
     for (int64_t t = begin; t < end; ++t) job.run_tile(t * job.tile_rows, thread);
@@ -104,9 +138,8 @@ void matmul_into(const MatmulArgs& args, float* scratch, ThreadPool& threads, Is
   threads.parallel_for(tiles, grain, std::cref(run));
 }
 
-int64_t matmul_scratch_floats(int64_t k_max, int n_threads) {
-  // A decoded tile, and a row in stock blocks where rows are interleaved: at most 4 bytes a value.
-  return n_threads * (std::max(kTileFloats, kMinTileRows * k_max) + k_max);
+int64_t matmul_scratch_floats(int64_t m_max, int64_t k_max, int n_threads) {
+  return std::max(n_threads * thread_floats(k_max), (m_max * k_max + 1) / 2);  // or activations in bf16
 }
 
 }  // namespace smelt

@@ -30,11 +30,12 @@ void multiply(benchmark::State& state, const Case& c) {
   const std::vector<float> x = random_values("bell", c.n_tokens * kInputs, 2);
   std::vector<float> out(static_cast<size_t>(c.n_tokens * kOutputs));
   ThreadPool threads(1);
-  std::vector<float> scratch(static_cast<size_t>(matmul_scratch_floats(kInputs, threads.size())));
+  std::vector<float> scratch(static_cast<size_t>(matmul_scratch_floats(c.n_tokens, kInputs, threads.size())));
   const MatmulArgs args = {.x = x.data(),
                            .m = c.n_tokens,
                            .w = {.dtype = c.dtype, .shape = {kOutputs, kInputs}, .bytes = weights},
-                           .out = out.data()};
+                           .out = out.data(),
+                           .bf16_products = c.n_tokens > 1};
   for ([[maybe_unused]] auto _ : state) {
     matmul_into(args, scratch.data(), threads, c.isa);
     benchmark::DoNotOptimize(out.data());

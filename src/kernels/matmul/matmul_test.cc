@@ -2,11 +2,13 @@
 // the result does not depend on the number of tokens or threads, decoders equal the portable ones bit for bit.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 
 #include "kernels/lists.h"
 #include "kernels/matmul/matmul.h"
+#include "tensor/half.h"
 #include "tensor/test_data.h"
 
 namespace smelt {
@@ -54,7 +56,7 @@ std::vector<Case> all_cases() {
 std::vector<float> run(const TensorView& w, std::span<const float> x, int64_t m, int n_threads, Isa isa,
                        const float* bias = nullptr) {
   ThreadPool threads(n_threads);
-  std::vector<float> scratch(static_cast<size_t>(matmul_scratch_floats(w.columns(), n_threads)));
+  std::vector<float> scratch(static_cast<size_t>(matmul_scratch_floats(m, w.columns(), n_threads)));
   std::vector<float> out(static_cast<size_t>(m * w.rows()), NAN);
   matmul_into({.x = x.data(), .m = m, .w = w, .bias = bias, .out = out.data()}, scratch.data(), threads, isa);
   return out;
@@ -141,6 +143,34 @@ TEST_P(MatmulTest, DecoderEqualsThePortableOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, MatmulTest, testing::ValuesIn(all_cases()), case_name);
+
+std::vector<float> rounded_to_bf16(std::vector<float> values) {
+  for (float& each : values) each = bf16_to_f32(f32_to_bf16(each));
+  return values;
+}
+
+TEST(Matmul, Bf16ProductsAreTheSumOfRoundedActivations) {
+  for (const Isa isa : usable_isas()) {
+    for (const auto& [n, k, m] : {std::array<int64_t, 3>{1, 1, 1}, {7, 33, 2}, {65, 96, 5}, {70, 257, 9}, {8, 64, 3}}) {
+      const Weights weights(DType::bf16, n, k, 11);
+      const std::vector<float> x = random_values("uniform", m * k, 12);
+      const std::vector<float> bias = random_values("bell", n, 13);
+      std::vector<float> outs[2];
+      for (const int n_threads : {1, 3}) {
+        ThreadPool threads(n_threads);
+        std::vector<float> scratch(static_cast<size_t>(matmul_scratch_floats(m, k, n_threads)));
+        std::vector<float>& out = outs[n_threads / 2];
+        out.assign(static_cast<size_t>(m * n), NAN);
+        matmul_into(
+            {.x = x.data(), .m = m, .w = weights.view(), .bias = bias.data(), .out = out.data(), .bf16_products = true},
+            scratch.data(), threads, isa);
+      }
+      const bool rounds = isa == Isa::avx512vnni;  // the only one that has such products
+      expect_equals_sum_in_double(weights.view(), rounds ? rounded_to_bf16(x) : x, m, bias.data(), outs[0]);
+      EXPECT_EQ(std::memcmp(outs[0].data(), outs[1].data(), outs[0].size() * sizeof(float)), 0);
+    }
+  }
+}
 
 TEST(Matmul, NoTokensOrNoRowsWriteNothing) {
   const Weights weights(DType::f32, 4, 8, 1);
