@@ -13,7 +13,7 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
     [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, chat forms")],
     [("models", "one file per architecture family")],
     [("runtime", "sessions, KV cache, sampling, speculative decoding, the main path `generate.cc`")],
-    [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence")],
+    [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence, speed")],
     [("api", "implements the public headers of include/smelt/")],
     [("apps", "the `smelt` command: wiring only")],
 ]

@@ -76,6 +76,13 @@ uint64_t peak_rss_bytes() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts in KiB
 }
 
+bool reset_peak_rss() {
+  std::ofstream command("/proc/self/clear_refs");
+  command << "5";  // proc(5): resets the peak, and nothing else
+  command.close();
+  return !command.fail();
+}
+
 uint64_t memory_budget_bytes() {
   const auto pages = static_cast<uint64_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
   const auto page = static_cast<uint64_t>(std::max(0L, ::sysconf(_SC_PAGESIZE)));
