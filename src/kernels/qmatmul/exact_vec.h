@@ -9,13 +9,18 @@
 namespace smelt {
 namespace {
 
+// Where the sum of integer products starts, for the whole block or for half h of it.
+template <class V, bool kHalves, bool kMinima>
+inline int32_t start_of(const ActivationBlock& x, int h) {
+  return kMinima || V::kBias == 0 ? 0 : kHalves ? x.offset128_half[h] : x.offset128;
+}
+
 // What a block adds to the sum of one token. c: its 8 registers of codes; scale, minimum: two of each where kHalves.
 template <class V, bool kHalves, bool kMinima>
 inline typename V::Floats add_block(typename V::Floats sum, const typename V::Bytes* c, const typename V::Floats* scale,
                                     const typename V::Floats* minimum, const ActivationBlock& x) {
   for (int h = 0; h < (kHalves ? 2 : 1); ++h) {
-    const int32_t start = kMinima || V::kBias == 0 ? 0 : kHalves ? x.offset128_half[h] : x.offset128;
-    typename V::Ints products = V::set1_int(start);
+    typename V::Ints products = V::set1_int(start_of<V, kHalves, kMinima>(x, h));
     const int first = kHalves ? 4 * h : 0;
     for (int j = first; j < (kHalves ? first + 4 : 8); ++j) {
       products = V::dot(products, c[j], V::broadcast4(x.q + 4 * j));
@@ -114,22 +119,54 @@ void multiply_panel(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
   for (int t = 0; t < T; ++t) V::store_floats(out + t * tile.out_stride, sums[t]);
 }
 
+// The same where a group's codes of a block do not fit into registers: each is loaded once for T tokens.
+template <class V, bool kHalves, bool kMinima, int T>
+void multiply_panel_narrow(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x,
+                           float* out) {
+  constexpr int kPerBlock = kHalves ? 2 : 1;
+  const int64_t stride = tile.k / 32;
+  typename V::Floats sums[T];
+  for (int t = 0; t < T; ++t) sums[t] = V::load_floats(out + t * tile.out_stride);
+  for (int64_t b = 0; b < n_blocks; ++b) {
+    unrolled<kPerBlock>([&]<int h>() {
+      typename V::Ints products[T];
+      for (int t = 0; t < T; ++t) products[t] = V::set1_int(start_of<V, kHalves, kMinima>(x[t * stride + b], h));
+#pragma GCC unroll 8
+      for (int j = h * 4; j < (kHalves ? h * 4 + 4 : 8); ++j) {
+        const typename V::Bytes codes = V::in_register(V::load(panel.codes[b][j]));
+        for (int t = 0; t < T; ++t)
+          products[t] = V::dot(products[t], codes, V::broadcast4(x[t * stride + b].q + 4 * j));
+      }
+      for (int t = 0; t < T; ++t) {
+        const ActivationBlock& at = x[t * stride + b];
+        const typename V::Floats scale = V::load_floats(panel.scale[kPerBlock * b + h]);
+        sums[t] = V::fma(V::to_float(products[t]), V::mul(scale, V::set1(at.scale)), sums[t]);
+        if constexpr (kMinima) {
+          const typename V::Floats minimum = V::load_floats(panel.minimum[kPerBlock * b + h]);
+          sums[t] = V::fma(minimum, V::set1(kHalves ? at.sum_half[h] : at.sum), sums[t]);
+        }
+      }
+    });
+  }
+  for (int t = 0; t < T; ++t) V::store_floats(out + t * tile.out_stride, sums[t]);
+}
+
 template <class V, bool kHalves, bool kMinima>
 void multiply_all(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x, float* out) {
   const int64_t stride = tile.k / 32;
   int64_t t = 0;
-  if constexpr (V::kExactTokens >= 8) {
-    for (; t + 8 <= tile.m; t += 8)
-      multiply_panel<V, kHalves, kMinima, 8>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
-  }
-  if constexpr (V::kExactTokens >= 4) {
-    for (; t + 4 <= tile.m; t += 4)
-      multiply_panel<V, kHalves, kMinima, 4>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
-  }
-  for (; t + 2 <= tile.m; t += 2)
-    multiply_panel<V, kHalves, kMinima, 2>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
-  if (t < tile.m)
-    multiply_panel<V, kHalves, kMinima, 1>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  const auto tokens = [&]<int T>() {
+    for (; t + T <= tile.m; t += T) {
+      if constexpr (V::kCodesFit)
+        multiply_panel<V, kHalves, kMinima, T>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+      else
+        multiply_panel_narrow<V, kHalves, kMinima, T>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+    }
+  };
+  if constexpr (V::kCodesFit) tokens.template operator()<8>();
+  tokens.template operator()<4>();
+  tokens.template operator()<2>();
+  tokens.template operator()<1>();
 }
 
 template <class V, class Codec>
