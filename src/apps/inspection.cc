@@ -83,7 +83,8 @@ void add_config(Lines& lines, const ModelConfig& config) {
                                      config.d_head, layout_name(config.rope_layout)));
   lines.add("norm", fmt::format("RMS, epsilon {:g}", config.rms_norm_eps));
   lines.add("output head", config.tied_head ? "tied to the embedding" : "its own");
-  lines.add("context", fmt::format("{} tokens in training", config.n_ctx_train));
+  const std::string window = config.window > 0 ? fmt::format(", each sees {}", config.window) : "";
+  lines.add("context", fmt::format("{} tokens in training{}", config.n_ctx_train, window));
 }
 
 void add_tokenizer(Lines& lines, const Inspection& inspection) {
@@ -134,6 +135,7 @@ ordered_json config_json(const ModelConfig& config) {
           {"d_ff", config.d_ff},
           {"n_vocab", config.n_vocab},
           {"n_ctx_train", config.n_ctx_train},
+          {"window", config.window},
           {"rms_norm_eps", config.rms_norm_eps},
           {"rope_base", config.rope_base},
           {"n_rope", config.n_rope},

@@ -393,7 +393,12 @@ std::vector<BadModel> config_zoo() {
        field("quantization_config", {{"quant_method", "gptq"}, {"bits", 4}}),
        {"'quantization_config.quant_method' at line ", "'gptq'", "original model"}},
       {"cfg_quantized_unnamed", field("quantization_config", {{"bits", 4}}), {"quantization_config", "original model"}},
-      {"cfg_sliding_window", field("sliding_window", 32), {"'sliding_window' at line ", "is 32", "64"}},
+      {"cfg_sliding_window",
+       [](Sketch& s) {
+         s.config["architectures"] = {"MistralForCausalLM"};
+         s.config["sliding_window"] = -32;
+       },
+       {"'sliding_window' at line ", "is -32"}},
       {"cfg_gelu", field("hidden_act", "gelu"), {"'hidden_act' at line ", "'gelu'", "'silu'"}},
       {"cfg_tied_string", field("tie_word_embeddings", "yes"), {"'tie_word_embeddings' at line ", "string", "bool"}},
       {"cfg_untied_without_head", field("tie_word_embeddings", false), {"'lm_head.weight' is missing"}},

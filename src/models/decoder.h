@@ -13,8 +13,9 @@ namespace smelt {
 struct DecoderVariant {
   const char* name;      // the family, and the prefix of its GGUF keys
   RopeLayout gguf_rope;  // Hugging Face's is always half_split
-  Status (*refuse_hf_variants)(const Metadata& metadata,
-                               const ModelConfig& config);  // what only this family's can have
+  bool gguf_window;      // whether attention.sliding_window is honoured
+  // What only this family's config.json can have: read, or refused.
+  Status (*read_hf_variant)(const Metadata& metadata, ModelConfig& config);
 };
 
 Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const DecoderVariant& variant);

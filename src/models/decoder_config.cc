@@ -124,6 +124,10 @@ Result<ModelConfig> parse_gguf_config(const Checkpoint& checkpoint, const Decode
   SMELT_TRY(read_sizes(metadata, keys, c));
   SMELT_TRY(read_vocab_size(checkpoint, keys, "token_embd.weight", c));
   SMELT_TRY(refuse_gguf_variants(metadata, prefix, c));
+  if (variant.gguf_window) {
+    SMELT_ASSIGN(const auto window, find_count(metadata, prefix + ".attention.sliding_window", {0, kMaxContext}));
+    c.window = window.value_or(0);
+  }
   SMELT_TRY(read_rotated_dims(metadata, prefix + ".rope.dimension_count", c));
   SMELT_ASSIGN(const RopeConfig rope, parse_gguf_rope(metadata, prefix));
   SMELT_ASSIGN(const auto factors, find_rope_factors(checkpoint, c.n_rope));
@@ -144,7 +148,7 @@ Result<ModelConfig> parse_hf_config(const Checkpoint& checkpoint, const DecoderV
   SMELT_TRY(read_vocab_size(checkpoint, keys, "model.embed_tokens.weight", c));
   SMELT_TRY(require_string(metadata, "hidden_act", "silu"));
   SMELT_TRY(refuse_foreign_weights(metadata));
-  SMELT_TRY(variant.refuse_hf_variants(metadata, c));
+  SMELT_TRY(variant.read_hf_variant(metadata, c));
   c.n_rope = c.d_head;
   SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(metadata));
   SMELT_ASSIGN(const auto tied, metadata.find_bool("tie_word_embeddings"));

@@ -78,6 +78,7 @@ void add_sizes(const ModelConfig& c, const std::string& prefix, Metadata& out) {
                 {"attention.value_length", c.d_head}};
   for (const auto& [key, value] : counts) out.set(prefix + key, MetaValue::of_u32(static_cast<uint32_t>(value)));
   out.set(prefix + "attention.layer_norm_rms_epsilon", MetaValue::of_f32(c.rms_norm_eps));
+  if (c.window > 0) out.set(prefix + "attention.sliding_window", MetaValue::of_u32(static_cast<uint32_t>(c.window)));
 }
 
 void keep_other_config(const Metadata& metadata, Metadata& out) {

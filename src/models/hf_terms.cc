@@ -102,6 +102,7 @@ void add_sizes(const ModelConfig& c, Metadata& config) {
                 {"head_dim", c.d_head}};
   for (const auto& [key, value] : counts) config.set(key, MetaValue::of_i64(value));
   config.set("rms_norm_eps", number(c.rms_norm_eps));
+  if (c.window > 0) config.set("sliding_window", MetaValue::of_i64(c.window));
 }
 
 void add_special_ids(const Vocab& vocab, Metadata& config) {
@@ -184,6 +185,7 @@ constexpr std::array kTranslatedFields = {"architectures",
                                           "num_key_value_heads",
                                           "head_dim",
                                           "rms_norm_eps",
+                                          "sliding_window",
                                           "hidden_act",
                                           "tie_word_embeddings",
                                           "rope_theta",
@@ -201,8 +203,11 @@ bool is_translated_config_key(std::string_view key) {
 
 Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
   HfFiles files;
-  files.config.set("architectures", MetaValue::of_strings({family.hf_architectures.front()}));
-  files.config.set("model_type", MetaValue::of_string(family.hf_model_type));
+  // Of the architectures of this form, Mistral's is the one that knows windows.
+  const bool windows = config.window > 0;
+  files.config.set("architectures",
+                   MetaValue::of_strings({windows ? "MistralForCausalLM" : family.hf_architectures.front()}));
+  files.config.set("model_type", MetaValue::of_string(windows ? "mistral" : family.hf_model_type));
   if (!config.name.empty() && is_valid_utf8(config.name)) {
     files.config.set("_name_or_path", MetaValue::of_string(config.name));
   }

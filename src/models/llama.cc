@@ -1,7 +1,7 @@
 // The Llama family: pre-norm decoder layers of grouped-query attention with rotary positions and a SwiGLU feed-forward
-// (Touvron et al., arXiv 2302.13971, 2307.09288; Grattafiori et al., arXiv 2407.21783). Also Mistral without a sliding
-// window, which has the same form. Weights and forward here serve the other families of decoder.h as well; the
-// configuration is read by decoder_config.cc.
+// (Touvron et al., arXiv 2302.13971, 2307.09288; Grattafiori et al., arXiv 2407.21783). Also Mistral (Jiang et al.,
+// arXiv 2310.06825), which has the same form and may have a sliding window. Weights and forward here serve the other
+// families of decoder.h as well; the configuration is read by decoder_config.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -174,6 +174,7 @@ Workspace plan_workspace(const ModelConfig& c, float* base, int64_t m, int64_t c
                                                              .d_head = c.d_head,
                                                              .n_tokens = m,
                                                              .capacity = capacity,
+                                                             .window = c.window,
                                                              .n_threads = n_threads});
   w.attention = {take(attention_floats), static_cast<size_t>(attention_floats)};
   // A row of the embedding in stock blocks, for each token: at most 4 bytes a value.
@@ -333,6 +334,7 @@ void Llama::Pass::attend(size_t layer) const {
                   .n_heads = c.n_heads,
                   .n_kv_heads = c.n_kv_heads,
                   .d_head = c.d_head,
+                  .window = c.window,
                   .scale = 1.0F / std::sqrt(static_cast<float>(c.d_head))},
                  w.attention, threads);
 }
@@ -358,25 +360,27 @@ Result<PackedWeights> use_int8(LlamaWeights& w, const ModelConfig& config, const
 
 // ---------------------------------------------------------------------------------------------------- Llama's own
 
-Status refuse_hf_variants(const Metadata& metadata, const ModelConfig& c) {
+constexpr const char* kMistral = "MistralForCausalLM";
+constexpr const char* kHfArchitectures[] = {"LlamaForCausalLM", kMistral};
+
+// LlamaForCausalLM has no windows, whatever its config.json says.
+Status read_window(const Metadata& metadata, ModelConfig& c) {
+  if (c.architecture != kMistral) return {};
   SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
-  if (window.value_or(c.n_ctx_train) >= c.n_ctx_train) return {};
-  return bad_count(
-      metadata, "sliding_window", *window,
-      fmt::format("sliding windows shorter than max_position_embeddings = {} are not supported", c.n_ctx_train));
+  c.window = window.value_or(0);
+  return {};
 }
 
 Result<ModelConfig> parse_config(const Checkpoint& checkpoint) {
   return parse_decoder_config(
-      checkpoint, {.name = "llama", .gguf_rope = RopeLayout::interleaved, .refuse_hf_variants = refuse_hf_variants});
+      checkpoint,
+      {.name = "llama", .gguf_rope = RopeLayout::interleaved, .gguf_window = true, .read_hf_variant = read_window});
 }
 
 Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
                                           Compute compute) {
   return load_decoder(std::move(checkpoint), std::move(config), compute, llama_family);
 }
-
-constexpr const char* kHfArchitectures[] = {"LlamaForCausalLM", "MistralForCausalLM"};
 
 }  // namespace
 

@@ -15,6 +15,7 @@ struct ModelConfig {
   std::string name;          // general.name or the folder's name
   int64_t n_layers = 0, d_model = 0, n_heads = 0, n_kv_heads = 0, d_head = 0, d_ff = 0, n_vocab = 0;
   int64_t n_ctx_train = 0;
+  int64_t window = 0;  // positions that a token sees, itself included, in every layer; 0: all before it
   float rms_norm_eps = 1e-5F;
   bool tied_head = false;
   RopeLayout rope_layout = RopeLayout::interleaved;

@@ -33,7 +33,7 @@ constexpr TensorName kTensorNames[] = {
 
 // Published checkpoints give a window and switch it off; "layer_types" says the same layer by layer since
 // transformers 5.
-Status refuse_windows(const Metadata& metadata, const ModelConfig& /*config*/) {
+Status refuse_windows(const Metadata& metadata, ModelConfig& /*config*/) {
   SMELT_TRY(refuse_if_true(metadata, "use_sliding_window", "a sliding window"));
   SMELT_ASSIGN(const std::vector<std::string>* types, metadata.find_strings("layer_types"));
   if (types == nullptr) return {};
@@ -47,7 +47,8 @@ Status refuse_windows(const Metadata& metadata, const ModelConfig& /*config*/) {
 
 Result<ModelConfig> parse_config(const Checkpoint& checkpoint) {
   return parse_decoder_config(
-      checkpoint, {.name = "qwen2", .gguf_rope = RopeLayout::half_split, .refuse_hf_variants = refuse_windows});
+      checkpoint,
+      {.name = "qwen2", .gguf_rope = RopeLayout::half_split, .gguf_window = false, .read_hf_variant = refuse_windows});
 }
 
 Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,

@@ -128,6 +128,7 @@ Status Batch::decode(std::span<const BatchToken> tokens, std::span<Status> error
   for (size_t i = 0; i < tokens.size(); ++i) {
     Session::State& s = *sequences_[static_cast<size_t>(tokens[i].sequence)].state_;
     const std::span<const float> row(pass_->row(i, s.n_vocab()), s.n_vocab());
+    s.n_written = std::max(s.n_written, static_cast<int64_t>(s.tokens.size()) + 1);
     errors[i] = s.check_finite(row, static_cast<int64_t>(s.tokens.size()));
     if (!errors[i]) continue;
     std::copy(row.begin(), row.end(), s.last_logits());

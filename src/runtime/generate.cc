@@ -30,8 +30,7 @@ Status prefill(Session& session, Speculation& steps, std::span<const TokenId> pr
   const std::vector<TokenId>& known = session.tokens();
   const size_t most = std::min(known.size(), prompt.size() - 1);
   const auto differs = std::mismatch(known.begin(), known.begin() + static_cast<int64_t>(most), prompt.begin());
-  const int64_t n_known = differs.first - known.begin();
-  session.truncate(n_known);
+  const int64_t n_known = session.truncate(differs.first - known.begin());
   const Clock::time_point start = Clock::now();
   Status done = session.append(prompt.subspan(static_cast<size_t>(n_known)), options.cancel);
   if (done) done = steps.begin(session, prompt, options.n_predict, options.cancel);

@@ -86,6 +86,7 @@ void Session::State::forward(PassKind kind, std::span<const TokenId> ids, float*
                             .n_logits = n_logits};
   model->forward({.kind = kind, .tokens = ids, .slices = {&slice, 1}, .workspace = engine->floats(), .logits = logits},
                  *engine->threads);
+  n_written = std::max(n_written, slice.position + slice.n_tokens);
 }
 
 Status Session::State::compute(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
@@ -184,18 +185,45 @@ Result<int64_t> Session::verify(std::span<const TokenId> tokens) {
 std::span<const float> Session::logits_at(int64_t index) const { return state_->row(static_cast<size_t>(index)); }
 int64_t Session::max_draft() const { return state_->plan.max_draft; }
 
-void Session::truncate(int64_t position) {
+int64_t Session::truncate(int64_t position) {
   SMELT_CHECK(position >= 0 && position <= this->position());
-  state_->tokens.resize(static_cast<size_t>(position));
+  State& s = *state_;
+  s.n_written = std::max(s.n_written, this->position());
+  if (position < this->position() && !s.holds(position)) position = 0;
+  if (position == 0) s.n_written = s.first_held = 0;
+  s.tokens.resize(static_cast<size_t>(position));
+  return position;
+}
+
+// Whether what a token at this position sees is still in the cache.
+bool Session::State::holds(int64_t position) const {
+  const int64_t window = model->config().window;
+  if (window == 0) return true;
+  const int64_t n_blocks = layers.front().n_blocks;
+  const int64_t last_block = (std::max(n_written, static_cast<int64_t>(tokens.size())) + kKvBlock - 1) / kKvBlock - 1;
+  const int64_t first_block = std::max(first_held / kKvBlock, last_block - n_blocks + 1);
+  return std::max<int64_t>(0, position - window + 1) / kKvBlock >= first_block;
+}
+
+// With a window: what the next token sees, and the one before it where that is there, so that a prompt can be
+// continued from its last token.
+int64_t Session::State::first_saved() const {
+  const int64_t window = model->config().window;
+  const auto n = static_cast<int64_t>(tokens.size());
+  if (window == 0 || n == 0) return 0;
+  const int64_t first = std::max<int64_t>(0, holds(n - 1) ? n - window : n - window + 1);
+  return first / kKvBlock * kKvBlock;
 }
 
 Status Session::save_cache(const std::string& path) const {
-  return save_session_file(state_->image(), state_->tokens, path);
+  return save_session_file(state_->image(), state_->tokens, state_->first_saved(), path);
 }
 
 Status Session::load_cache(const std::string& path) {
-  SMELT_ASSIGN(const std::vector<TokenId> tokens, load_session_file(state_->image(), path));
-  state_->tokens.assign(tokens.begin(), tokens.end());  // keeps the room reserved
+  SMELT_ASSIGN(const LoadedSession loaded, load_session_file(state_->image(), path));
+  state_->tokens.assign(loaded.tokens.begin(), loaded.tokens.end());  // keeps the room reserved
+  state_->n_written = position();
+  state_->first_held = loaded.first_position;
   return {};
 }
 

@@ -57,7 +57,10 @@ class Session {
   Result<int64_t> verify(std::span<const TokenId> tokens);
   std::span<const float> logits_at(int64_t index) const;  // of the latest verify, until the next append
   int64_t max_draft() const;
-  void truncate(int64_t position);  // forgets all later tokens; position <= position()
+  // Forgets all later tokens; position <= position(). The layers of a model with a sliding window keep only the latest
+  // positions: where those seen from `position` are gone, everything is forgotten. Returns position() then: `position`,
+  // or 0. The last 64 tokens can always be forgotten.
+  int64_t truncate(int64_t position);
 
   // The cache with its tokens, for --prompt-cache (session_file.h): written atomically, replacing an earlier one;
   // checked on reading. A file of another model or version, or a damaged one, is refused and leaves the session as it

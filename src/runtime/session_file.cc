@@ -17,7 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr char kMagic[8] = "smeltKV";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 
 struct Header {
   char magic[8];
@@ -27,31 +27,39 @@ struct Header {
   uint64_t n_tokens;
   uint64_t n_layers;
   uint64_t block_bytes;
+  uint64_t first_position;
 };
-static_assert(sizeof(Header) == 48);
+static_assert(sizeof(Header) == 56);
 
 template <class T>
 std::span<const std::byte> bytes_of(const T* values, size_t n) {
   return {reinterpret_cast<const std::byte*>(values), n * sizeof(T)};
 }
 
-Header make_header(const SessionImage& image, uint64_t n_tokens) {
+Header make_header(const SessionImage& image, uint64_t n_tokens, uint64_t first_position) {
   Header header{.magic = {},
                 .version = kVersion,
                 .kv_type = static_cast<uint32_t>(image.kv_type),
                 .fingerprint = model_fingerprint(image.model),
                 .n_tokens = n_tokens,
                 .n_layers = image.layers.size(),
-                .block_bytes = image.block_bytes};
+                .block_bytes = image.block_bytes,
+                .first_position = first_position};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   return header;
 }
 
+std::byte* block_at(const KvLayer& layer, uint64_t position, uint64_t block_bytes) {
+  return layer.blocks + position / kKvBlock % static_cast<uint64_t>(layer.n_blocks) * block_bytes;
+}
+
 uint64_t padded(uint64_t n) { return (n + 7) / 8 * 8; }
 
-std::optional<uint64_t> layer_bytes(uint64_t n_tokens, uint64_t block_bytes) {
-  const auto rounded = checked_round_up(n_tokens, uint64_t{kKvBlock});
-  return rounded ? checked_mul(*rounded / kKvBlock, block_bytes) : std::nullopt;
+// Of the blocks from the first position on; first_position is a multiple of kKvBlock and not beyond the last token.
+std::optional<uint64_t> layer_bytes(const Header& header) {
+  const auto rounded = checked_round_up(header.n_tokens, uint64_t{kKvBlock});
+  if (!rounded || header.first_position > *rounded) return std::nullopt;
+  return checked_mul((*rounded - header.first_position) / kKvBlock, header.block_bytes);
 }
 
 // Writes parts, each padded, and hashes them on the way.
@@ -79,7 +87,7 @@ class PartWriter {
 std::optional<uint64_t> file_size(const Header& header) {
   const auto ids = checked_mul(header.n_tokens, uint64_t{sizeof(TokenId)});
   const auto ids_padded = ids ? checked_round_up(*ids, 8) : std::nullopt;
-  const auto layer = layer_bytes(header.n_tokens, header.block_bytes);
+  const auto layer = layer_bytes(header);
   const auto parts = layer ? checked_mul(*layer, header.n_layers) : std::nullopt;
   const auto body = parts && ids_padded ? checked_add(*parts, *ids_padded) : std::nullopt;
   return body ? checked_add(*body, uint64_t{sizeof(Header) + sizeof(uint64_t)}) : std::nullopt;
@@ -87,8 +95,20 @@ std::optional<uint64_t> file_size(const Header& header) {
 
 constexpr const char* kDelete = "; delete the file or name another one";
 
+// What the next token sees must be there, and fit into the ring.
+Status check_first_position(const Header& found, const SessionImage& image) {
+  const auto window = static_cast<uint64_t>(image.model.config().window);
+  const uint64_t needed = window > 0 && found.n_tokens >= window ? found.n_tokens - window + 1 : 0;
+  const auto room = static_cast<uint64_t>(image.layers.front().n_blocks);
+  const bool whole = found.first_position % kKvBlock == 0 && found.first_position <= needed;
+  if (whole && (found.n_tokens + kKvBlock - 1 - found.first_position) / kKvBlock <= room) return {};
+  return input_error(
+      fmt::format("the prompt cache begins at position {}, which is not what {} tokens need; it is damaged{}",
+                  found.first_position, found.n_tokens, kDelete));
+}
+
 Status check_header(const Header& found, const SessionImage& image, uint64_t size) {
-  const Header wanted = make_header(image, found.n_tokens);
+  const Header wanted = make_header(image, found.n_tokens, found.first_position);
   if (std::memcmp(found.magic, kMagic, sizeof(kMagic)) != 0) return input_error("not a prompt cache of smelt");
   if (found.version != kVersion) {
     return input_error(
@@ -109,7 +129,7 @@ Status check_header(const Header& found, const SessionImage& image, uint64_t siz
     return input_error(fmt::format("the prompt cache holds {} tokens, the context {}; take a longer context (-c)",
                                    found.n_tokens, image.n_ctx));
   }
-  return {};
+  return check_first_position(found, image);
 }
 
 Status check_contents(std::span<const std::byte> bytes, std::span<const TokenId> tokens, int64_t n_vocab) {
@@ -125,7 +145,7 @@ Status check_contents(std::span<const std::byte> bytes, std::span<const TokenId>
   return {};
 }
 
-Result<std::vector<TokenId>> load_bytes(const SessionImage& image, std::span<const std::byte> bytes) {
+Result<LoadedSession> load_bytes(const SessionImage& image, std::span<const std::byte> bytes) {
   if (bytes.size() < sizeof(Header) + sizeof(uint64_t)) return input_error("too short for a prompt cache of smelt");
   Header header;
   std::memcpy(&header, bytes.data(), sizeof(header));
@@ -133,13 +153,13 @@ Result<std::vector<TokenId>> load_bytes(const SessionImage& image, std::span<con
   std::vector<TokenId> tokens(header.n_tokens);
   if (!tokens.empty()) std::memcpy(tokens.data(), bytes.data() + sizeof(header), tokens.size() * sizeof(TokenId));
   SMELT_TRY(check_contents(bytes, tokens, image.model.config().n_vocab));
-  const uint64_t part = *layer_bytes(header.n_tokens, header.block_bytes);
   const std::byte* from = bytes.data() + sizeof(header) + padded(tokens.size() * sizeof(TokenId));
   for (const KvLayer& layer : image.layers) {
-    std::memcpy(layer.blocks, from, part);
-    from += part;
+    for (uint64_t at = header.first_position; at < header.n_tokens; at += kKvBlock, from += header.block_bytes) {
+      std::memcpy(block_at(layer, at, header.block_bytes), from, header.block_bytes);
+    }
   }
-  return tokens;
+  return LoadedSession{std::move(tokens), static_cast<int64_t>(header.first_position)};
 }
 
 }  // namespace
@@ -148,7 +168,8 @@ uint64_t model_fingerprint(const Model& model) {
   constexpr size_t kSample = 4096;
   const ModelConfig& c = model.config();
   Hasher hasher;
-  for (const int64_t n : {c.n_layers, c.d_model, c.n_heads, c.n_kv_heads, c.d_head, c.d_ff, c.n_vocab, c.n_rope}) {
+  for (const int64_t n :
+       {c.n_layers, c.d_model, c.n_heads, c.n_kv_heads, c.d_head, c.d_ff, c.n_vocab, c.n_rope, c.window}) {
     hasher.add(static_cast<uint64_t>(n));
   }
   hasher.add(bytes_of(c.inv_freq.data(), c.inv_freq.size()));
@@ -161,20 +182,24 @@ uint64_t model_fingerprint(const Model& model) {
   return hasher.value();
 }
 
-Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, const std::string& path) {
+Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, int64_t first_position,
+                         const std::string& path) {
   SMELT_ASSIGN(AtomicFile file, AtomicFile::create(path, Overwrite::replace));
   PartWriter writer(file);
-  const Header header = make_header(image, tokens.size());
+  const Header header = make_header(image, tokens.size(), static_cast<uint64_t>(first_position));
   SMELT_TRY(writer.write(bytes_of(&header, 1)));
   SMELT_TRY(writer.write(bytes_of(tokens.data(), tokens.size())));
-  const auto part = static_cast<size_t>(*layer_bytes(tokens.size(), image.block_bytes));
-  for (const KvLayer& layer : image.layers) SMELT_TRY(writer.write({layer.blocks, part}));
+  for (const KvLayer& layer : image.layers) {
+    for (uint64_t at = header.first_position; at < tokens.size(); at += kKvBlock) {
+      SMELT_TRY(writer.write({block_at(layer, at, image.block_bytes), image.block_bytes}));
+    }
+  }
   const uint64_t hash = writer.hash();
   SMELT_TRY(file.write(bytes_of(&hash, 1)));
   return file.commit();
 }
 
-Result<std::vector<TokenId>> load_session_file(const SessionImage& image, const std::string& path) {
+Result<LoadedSession> load_session_file(const SessionImage& image, const std::string& path) {
   SMELT_ASSIGN(const auto file, MappedFile::open(path));
   return load_bytes(image, file->bytes()).with_context(escape_for_display(path, 4096));
 }

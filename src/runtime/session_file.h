@@ -2,14 +2,15 @@
 //
 //   offset  size
 //        0     8  "smeltKV" and a zero byte
-//        8     4  version, 2
+//        8     4  version, 3
 //       12     4  type of the cache: 0 f32, 1 f16, 2 q8
 //       16     8  fingerprint of the model
 //       24     8  n_tokens
 //       32     8  n_layers
 //       40     8  bytes of one block of a layer's cache (kernels/attention/kv_cache.h)
-//       48    4n  ids of the tokens, then zeros up to a multiple of 8
-//               the blocks that hold the n tokens, of layer 0, 1, …
+//       48     8  first position whose block is here, a multiple of 64: 0 unless the model has a sliding window
+//       56    4n  ids of the tokens, then zeros up to a multiple of 8
+//               the blocks from there to the n-th token, of layer 0, 1, …
 //      end     8  hash (base/hash.h) of all before it
 //
 // All numbers are little-endian; other hosts are refused at build time.
@@ -30,13 +31,20 @@ struct SessionImage {
   const Model& model;
   KvType kv_type;
   uint64_t block_bytes;  // of kKvBlock positions in one layer
-  int64_t n_ctx;         // positions that `layers` have room for
+  int64_t n_ctx;
   std::span<KvLayer> layers;
 };
 
-Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, const std::string& path);
-// Fills the layers' first blocks and returns their tokens. Nothing is changed if there is an error.
-Result<std::vector<TokenId>> load_session_file(const SessionImage& image, const std::string& path);
+// first_position: of the blocks to save, a multiple of kKvBlock.
+Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, int64_t first_position,
+                         const std::string& path);
+
+struct LoadedSession {
+  std::vector<TokenId> tokens;
+  int64_t first_position = 0;
+};
+// Fills the layers' blocks. Nothing is changed if there is an error.
+Result<LoadedSession> load_session_file(const SessionImage& image, const std::string& path);
 
 // Tells models apart: their sizes, their tensors' names, types and shapes, and a sample of every tensor's bytes.
 uint64_t model_fingerprint(const Model& model);

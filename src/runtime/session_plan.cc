@@ -57,7 +57,9 @@ Result<SessionPlan> plan_session(const Model& model, const SessionOptions& optio
   plan.max_draft = std::min(options.max_draft, plan.n_ctx - 1);
   const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads();
   const KvShape shape = {c.n_kv_heads, c.d_head, options.kv_type};
-  const auto layer = kv_layer_bytes(shape, plan.n_ctx);
+  constexpr int64_t kLeastRollback = 64;  // so that a draft or a changed end of a prompt costs nothing
+  const int64_t ring = c.window > 0 ? kv_ring_positions(c.window, std::max(plan.chunk, kLeastRollback)) : plan.n_ctx;
+  const auto layer = kv_layer_bytes(shape, std::min(plan.n_ctx, ring));
   const auto kv = layer ? checked_mul(*layer, static_cast<uint64_t>(c.n_layers)) : std::nullopt;
   if (!kv || *kv > INT64_MAX) return input_error("the size of the KV cache exceeds 2^63 bytes; take a shorter context");
   plan.block_bytes = static_cast<uint64_t>(kv_block_bytes(shape));

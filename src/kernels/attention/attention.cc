@@ -296,7 +296,8 @@ int64_t attention_scratch_floats(const AttentionLimits& l) {
   const int64_t group = l.n_heads / l.n_kv_heads;
   const int64_t d = padded_head(l.d_head);
   const int64_t m = std::min(kFewAttentionTokens, l.n_tokens);
-  const int64_t states = n_chunks_of(l.capacity) * l.n_kv_heads * m * RowStates::floats(group, d);
+  const int64_t in_window = l.window > 0 ? n_chunks_of(l.window + m) + 1 : n_chunks_of(l.capacity);
+  const int64_t states = std::min(n_chunks_of(l.capacity), in_window) * l.n_kv_heads * m * RowStates::floats(group, d);
   return kAlign + l.n_threads * ThreadScratch(group, d).floats() + states;
 }
 

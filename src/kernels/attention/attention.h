@@ -45,6 +45,7 @@ struct AttentionLimits {
   int64_t n_heads = 0, n_kv_heads = 0, d_head = 0;
   int64_t n_tokens = 0;  // of all slices together
   int64_t capacity = 0;  // keys of the longest sequence, new ones included
+  int64_t window = 0;
   int n_threads = 1;
 };
 int64_t attention_scratch_floats(const AttentionLimits& limits);

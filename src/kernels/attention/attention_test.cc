@@ -97,6 +97,7 @@ void run_slices(const Problem& p, std::span<const AttentionSlice> slices, int n_
                                                                            .d_head = s.d_head,
                                                                            .n_tokens = n_tokens,
                                                                            .capacity = s.keys(),
+                                                                           .window = s.window,
                                                                            .n_threads = n_threads})),
                              NAN);
   attention_into({.slices = slices,

@@ -83,6 +83,12 @@ int64_t kv_block_bytes(const KvShape& shape) {
   return shape.n_kv_heads * head_bytes_of(padded(shape.d_head), shape.type);
 }
 
+int64_t kv_ring_positions(int64_t window, int64_t m) {
+  // window - 1 positions before the pass and m of it, from any place in a block on.
+  const int64_t most = window - 1 + m;
+  return ((most + kKvBlock - 2) / kKvBlock + 1) * kKvBlock;
+}
+
 std::optional<uint64_t> kv_layer_bytes(const KvShape& shape, int64_t n_positions) {
   const auto blocks = static_cast<uint64_t>((n_positions + kKvBlock - 1) / kKvBlock);
   return checked_mul(blocks, static_cast<uint64_t>(kv_block_bytes(shape)));

@@ -50,6 +50,9 @@ struct KvShape {
 };
 // Bytes of one block; a multiple of 64. d_head and n_kv_heads are within the models' limits.
 int64_t kv_block_bytes(const KvShape& shape);
+// Positions that a layer with a window keeps, so that passes of m tokens find what they see when they begin up to m
+// positions behind the last one written; in whole blocks.
+int64_t kv_ring_positions(int64_t window, int64_t m);
 // Of a layer of n positions, in whole blocks; absent if it overflows.
 std::optional<uint64_t> kv_layer_bytes(const KvShape& shape, int64_t n_positions);
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes tests/golden/llama: random-weight two-layer models of the Llama family as Hugging Face folders, with the logits that
 transformers computes for them in float32. Needs PyPI torch, transformers and safetensors. Each folder gets golden.json
-(token ids) and logits.f32 (little-endian, [tokens][vocabulary]). Run from the repository's root."""
+(token ids) and logits.f32 (little-endian, [tokens][vocabulary]). Run from the repository's root, with names for some only."""
 import json
 import pathlib
 import shutil
+import sys
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
@@ -32,6 +33,8 @@ MODELS = {
     "mistral": (MistralConfig, dict(num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False,
                                     sliding_window=None, head_dim=16)),
     "mha_untied": (LlamaConfig, dict(num_attention_heads=4, num_key_value_heads=4, tie_word_embeddings=False)),
+    "mistral_window": (MistralConfig, dict(num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False,
+                                           sliding_window=7, head_dim=16)),
 }
 # config.json as transformers before version 5 wrote it.
 OLD_STYLE = {"llama3_rope", "gqa_untied"}
@@ -80,4 +83,5 @@ def make(name, config_class, settings, seed):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for seed, (name, (config_class, settings)) in enumerate(MODELS.items()):
-        make(name, config_class, settings, seed)
+        if len(sys.argv) == 1 or name in sys.argv[1:]:
+            make(name, config_class, settings, seed)
