@@ -109,6 +109,7 @@ struct Job {
     const AttentionSlice& slice;
     int64_t token, head, n, begin, end;
   };
+  const std::byte* next_block(const Span& s, int64_t key) const;
   void fold_keys(const FoldKernel& fold, const Span& s, RowStates states, float* memory) const;
   void run_chunk(const Piece& piece, int64_t head, int64_t chunk, float* memory) const;
   void merge_row(const Piece& piece, int64_t token, int64_t head) const;
@@ -121,9 +122,16 @@ struct Job {
   static bool is_long(const AttentionSlice& s) { return s.m > kFewAttentionTokens && s.kv.type != KvType::f32; }
 };
 
+// The head's next block, or where the same keys of the next head begin.
+const std::byte* Job::next_block(const Span& s, int64_t key) const {
+  if (key + kKvBlock < s.end) return block_of(s.slice.kv, key + kKvBlock, s.head);
+  return s.head + 1 < args.n_kv_heads ? block_of(s.slice.kv, s.begin, s.head + 1) : block_of(s.slice.kv, key, s.head);
+}
+
 void Job::fold_keys(const FoldKernel& fold, const Span& s, RowStates states, float* memory) const {
   for (int64_t key = s.begin / kKvBlock * kKvBlock; key < s.end; key += kKvBlock) {
     fold.fold({.block = block_of(s.slice.kv, key, s.head),
+               .next = next_block(s, key),
                .q = scratch.q(memory),
                .n = s.n,
                .group = group,

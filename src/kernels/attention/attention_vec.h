@@ -108,6 +108,7 @@ struct Attention {
     float* c;
     int64_t c_stride;
     const float* factors;
+    int64_t ahead;  // bytes from b to what is needed next
   };
   template <class C, int R, int NC>
   static void multiply(const Product& p) {
@@ -120,6 +121,7 @@ struct Attention {
     }
     const std::byte* b = p.b;
     for (int64_t k = 0; k < p.n; ++k, b += p.b_row_bytes) {
+      for (int64_t at = 0; at < NC * kLanes * C::kBytes; at += 64) __builtin_prefetch(b + p.ahead + at);
       F column[NC];
       for (int c = 0; c < NC; ++c) column[c] = C::load(b + c * kLanes * C::kBytes);
       for (int r = 0; r < R; ++r) {
@@ -160,7 +162,8 @@ struct Attention {
                         .n = f.d,
                         .c = scores,
                         .c_stride = kKvBlock,
-                        .factors = nullptr},
+                        .factors = nullptr,
+                        .ahead = f.next - f.block},
                        kKvBlock);
     float factors[R];
     for (int r = 0; r < R; ++r) {
@@ -173,7 +176,8 @@ struct Attention {
                         .n = seen.end - seen.begin,
                         .c = f.acc + row * f.d,
                         .c_stride = f.d,
-                        .factors = factors},
+                        .factors = factors,
+                        .ahead = f.next - f.block},
                        f.d);
   }
 

@@ -42,6 +42,7 @@ struct Int8Attention {
     int64_t b_row_bytes;
     int64_t n;
     const int32_t* start;
+    int64_t ahead;  // bytes from b to what is needed next
   };
   template <int R, int NC, bool Bytes, class Store>
   static void multiply(const Product& p, const Store& store) {
@@ -51,6 +52,7 @@ struct Int8Attention {
     }
     const std::byte* b = p.b;
     for (int64_t k = 0; k < p.n; ++k, b += p.b_row_bytes) {
+      for (int at = 0; at < NC * kLanes * (Bytes ? 4 : 2); at += 64) __builtin_prefetch(b + p.ahead + at);
       typename L::template Operand<Bytes> column[NC];
       for (int c = 0; c < NC; ++c) column[c] = L::template load<Bytes>(b + c * kLanes * (Bytes ? 4 : 2));
       for (int r = 0; r < R; ++r) {
@@ -71,7 +73,8 @@ struct Int8Attention {
               .b = block.keys,
               .b_row_bytes = kKvBlock * 4,
               .n = f.d / 4,
-              .start = q.offsets + row};
+              .start = q.offsets + row,
+              .ahead = f.next - f.block};
     for (int64_t j = 0; j < n_keys; j += kWide * kLanes, p.b += kWide * kLanes * 4) {
       multiply<R, kWide, true>(p, [&](int r, int64_t at, F sum) {
         const F scale = V::mul(V::set1(q.scales[row + r]), V::load(block.key_scales + j + at));
@@ -129,7 +132,8 @@ struct Int8Attention {
             .b = block.values + begin * f.d * 2,
             .b_row_bytes = f.d * 2,
             .n = (seen.end + 1) / 2 - begin,
-            .start = nullptr},
+            .start = nullptr,
+            .ahead = f.next - f.block},
            factors, units);
   }
 

@@ -24,7 +24,8 @@ struct QueryRows {
 // One block of one KV head against n rows.
 struct BlockFold {
   const std::byte* block;
-  const std::byte* q;  // as prepared
+  const std::byte* next;  // the block that is probably folded next, to be fetched meanwhile; or this one
+  const std::byte* q;     // as prepared
   int64_t n, group, d;
   int64_t position;        // of the token of row 0; row r is of token r / group
   int64_t block_position;  // of the block's first key

@@ -30,8 +30,15 @@ struct Lanes512 {
     if constexpr (Bytes) return {_mm512_loadu_si512(p)};
     return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
   }
-  static __m512i dot(__m512i sum, const Operand<true>& b, __m512i a) { return _mm512_dpbusd_epi32(sum, b.x, a); }
-  static __m512i dot(__m512i sum, const Operand<false>& b, __m512i a) { return _mm512_dpwssd_epi32(sum, b.x, a); }
+  // Not the intrinsics: g++ 12 copies each sum to another register and back around them.
+  static __m512i dot(__m512i sum, const Operand<true>& b, __m512i a) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b.x), "v"(a));
+    return sum;
+  }
+  static __m512i dot(__m512i sum, const Operand<false>& b, __m512i a) {
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(b.x), "v"(a));
+    return sum;
+  }
 #else
   // Bytes are taken apart into those at even and at odd places, 16 bits each.
   template <bool Bytes>
