@@ -100,15 +100,13 @@ def measure_round(setup, model, group, wanted, smelt_first):
     return {name: figures[smelt_side][name] | {"peer": figures[peer_side][name]} for name in wanted}
 
 
-def make_models(setup, row, folder):
-    """The row's file of random weights, and the same in the packed layout."""
-    stock, packed = folder / f"{row.name}.gguf", folder / f"{row.name}-packed.gguf"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not stock.exists():
-        call([setup.smelt, "make-random", "--shape", row.shape, "--type", row.type, stock])
-    if not packed.exists():
-        call([setup.smelt, "convert", stock, packed, "--layout", "packed"])
-    return stock, packed
+def make_models(setup, row, model):
+    """The row's file of random weights, and the same in the packed layout, where they are not there yet."""
+    model.stock.parent.mkdir(parents=True, exist_ok=True)
+    if not model.stock.exists():
+        call([setup.smelt, "make-random", "--shape", row.shape, "--type", row.type, model.stock])
+    if not model.packed.exists():
+        call([setup.smelt, "convert", model.stock, model.packed, "--layout", "packed"])
 
 
 def describe(smelt, stock):

@@ -19,7 +19,7 @@ ROWS = [
     Row("llama-3.2-1b", "Q6_K", False),
     Row("llama-3.2-1b", "Q2_K", False),
     Row("qwen2.5-0.5b", "Q4_0", True),
-    Row("tinyllama-1.1b", "Q4_0", False),
+    Row("tinyllama-1.1b", "Q4_0", True),
 ]
 
 

@@ -30,6 +30,7 @@ PACKAGE = "llama-cpp-python==0.3.36"
 # For this processor, and without the parts that are not called.
 CMAKE_ARGS = "-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAVA_BUILD=OFF"
 HEADING = "## Beside llama.cpp\nHow it is measured: [bench/peers](../bench/peers/README.md).\n"
+MOST_ROUNDS = {"deep": 2, "start": 2}  # the first takes long, the second varies little
 MARKS = ("<!-- peers table: the output of ./dev bench peers -->", "<!-- end of peers table -->")
 
 
@@ -52,7 +53,7 @@ def parse_arguments(words):
     parser.add_argument("--rows", default="*", metavar="PATTERNS", help=f"rows, by names or patterns with commas between: {names}")
     parser.add_argument("--measures", metavar="NAMES", help=f"with commas between, from: {', '.join(rows.MEASURES)} (default: "
                         "all but those at depth 4096, which only some rows have)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of each measure; at depth at most 2 (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of each measure; at depth, of memory and of start at most 2 (default 3)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="default: all")
     parser.add_argument("--venv", type=pathlib.Path, metavar="FOLDER", help="environment that has llama-cpp-python already")
     parser.add_argument("--smelt", type=pathlib.Path, default=ROOT / "build" / "release" / "bin" / "smelt", metavar="FILE")
@@ -155,7 +156,7 @@ def open_tasks(result, wanted, rounds):
     for i in range(rounds):
         for group, names in measure.GROUPS.items():
             missing = [name for name in names if name in wanted and len(result["samples"].get(name, [])) <= i]
-            if missing and (group != "deep" or i < 2):
+            if missing and i < MOST_ROUNDS.get(group, rounds):
                 yield i, group, missing
 
 
@@ -163,10 +164,14 @@ def run_row(setup, row, wanted, work, identity):
     path = work / "results" / f"{row.name}.json"
     result = load_result(path, row, identity)
     tasks = list(open_tasks(result, wanted, setup.rounds))
+    model = Model(*(work / "models" / f"{row.name}{end}" for end in (".gguf", "-packed.gguf")))
     if not tasks:
-        return Model(*(work / "models" / f"{row.name}{end}" for end in (".gguf", "-packed.gguf")))
+        return model
+    if not result["samples"]:  # files of another build may differ
+        for file in model:
+            file.unlink(missing_ok=True)
     measure.note(f"{row.name}: making the model …")
-    model = Model(*measure.make_models(setup, row, work / "models"))
+    measure.make_models(setup, row, model)
     result["model"] = measure.describe(setup.smelt, model.stock)
     for i, group, names in tasks:
         measure.note(f"{row.name}: round {i + 1} of {', '.join(names)} …")
@@ -216,6 +221,8 @@ def run(options):
         raise measure.Failure(f"{options.smelt} does not exist; ./dev build makes it")
     setup = Setup(options.smelt.resolve(), prepare_python(options.venv), options.threads, options.rounds)
     identity = identify(setup, current_commit())
+    if os.getloadavg()[0] > 1:
+        measure.note(f"note: the machine is busy (load {os.getloadavg()[0]:.1f}); figures will be low and ratios uncertain")
     for row in options.rows:
         if options.fresh:
             (options.work / "results" / f"{row.name}.json").unlink(missing_ok=True)

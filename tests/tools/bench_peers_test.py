@@ -108,7 +108,10 @@ class Runs(Case):
     def test_another_program_starts_anew(self):
         self.run_script("--rows", "tiny*", "--rounds", 2, "--measures", "pp512")
         self.smelt.write_text(SMELT + "# changed\n")
+        self.run_script("--rows", "tiny*", "--rounds", 1, "--measures", "pp512", "--keep-models")
+        self.smelt.write_text(SMELT + "# changed again\n")
         self.run_script("--rows", "tiny*", "--rounds", 1, "--measures", "pp512")
+        self.assertEqual(len(self.commands("make-random")), 3)
         result = json.loads((self.folder / "work" / "results" / "tinyllama-1.1b-Q4_0.json").read_text())
         self.assertEqual(len(result["samples"]["pp512"]), 1)
 
@@ -176,9 +179,10 @@ class Plans(unittest.TestCase):
         grouped = [name for names in measure.GROUPS.values() for name in names]
         self.assertEqual(sorted(grouped), sorted(rows.MEASURES))
 
-    def test_depth_is_measured_twice_at_most(self):
+    def test_some_groups_are_measured_twice_at_most(self):
         tasks = list(run.open_tasks({"samples": {}}, list(rows.MEASURES), 5))
         self.assertEqual(sum(group == "deep" for _, group, _ in tasks), 2)
+        self.assertEqual(sum(group == "start" for _, group, _ in tasks), 2)
         self.assertEqual(sum(group == "short" for _, group, _ in tasks), 5)
 
 
