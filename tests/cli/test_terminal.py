@@ -5,7 +5,7 @@ import re
 from model_files import make_model, repeated_f16
 from support import PROMPT, ROOT, STORIES, CliTest, StoriesTest, Terminal, clean_environment, main
 
-COMMANDS = ["run", "chat", "quantize", "convert", "eval", "inspect", "devices", "tokenize", "detokenize", "completions", "help"]
+COMMANDS = ["run", "chat", "quantize", "convert", "eval", "bench", "inspect", "devices", "make-random", "tokenize", "detokenize", "completions", "help"]
 # The options that the command line promises, by command.
 PROMISED = {
     "run": "-p -f -n -c -t --kv-type --prompt-cache --json --temp --top-k --top-p --min-p --typical --repeat-penalty "
@@ -15,7 +15,7 @@ PROMISED = {
     "convert": "--type --force",
     "quantize": "--type --override --keep-output --allow-requantize --force --dry-run --json",
     "eval perplexity": "--text --json", "eval kl": "--against --text --json",
-    "inspect": "--tensors --json", "devices": "--json", "tokenize": "-p -f --special --parse-special --json", "detokenize": "", "completions": ""}
+    "inspect": "--tensors --json", "devices": "--json", "bench": "-p -n -d -t -r --kv-type --json", "tokenize": "-p -f --special --parse-special --json", "detokenize": "", "completions": ""}
 
 
 class Help(CliTest):
@@ -34,14 +34,14 @@ class Help(CliTest):
 
     def test_the_first_page_lists_the_commands(self):
         page = self.ok("--help").text
-        self.assertEqual(re.findall(r"(?m)^  (\w+)  ", page.split("Commands:")[1].split("Options:")[0]), COMMANDS)
+        self.assertEqual(re.findall(r"(?m)^  ([\w-]+)  ", page.split("Commands:")[1].split("Options:")[0]), COMMANDS)
         self.assertEqual(page, self.ok("help").text)
 
     def test_examples_are_sound(self):
         """Every option of every example exists: the command gets as far as the missing file."""
-        for command in [*(c for c in COMMANDS[:-2] if c != "devices"), "eval perplexity", "eval kl", "eval save-reference"]:
+        for command in [*(c for c in COMMANDS[:-2] if c not in ("devices", "make-random")), "eval perplexity", "eval kl", "eval save-reference"]:
             examples = self.ok(*command.split(), "--help").text.split("Examples:\n")[1]
-            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|quantize|convert|eval|inspect|tokenize|detokenize) [^|>\n]+)", examples):
+            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|quantize|convert|eval|bench|inspect|tokenize|detokenize) [^|>\n]+)", examples):
                 words = [w.strip("\"'") for w in re.findall(r"\"[^\"]*\"|'[^']*'|\S+", line)]
                 result = self.smelt(*words)
                 self.assertEqual(result.code, 1, f"{line}: {result}")
