@@ -210,7 +210,7 @@ class Llama final : public Model {
     void attend(size_t layer) const;
     void layer(size_t layer) const;
     void head() const;
-    LinearContext linear_context() const;
+    LinearContext linear_context(int64_t rows) const;
   };
 
   PackedWeights packed_;  // what views of weights_ show
@@ -237,7 +237,7 @@ void Llama::forward(const ForwardArgs& args, ThreadPool& threads) const {
 void Llama::Pass::layer(size_t layer) const {
   const ModelConfig& c = model.config_;
   const LayerWeights& l = model.weights_.layers[layer];
-  const LinearContext context = linear_context();
+  const LinearContext context = linear_context(m);
   const LinearInput attention_in = make_input({&l.q, &l.k, &l.v}, w.h, w.hq);
   norm_into(w.x, {l.attn_norm, c.rms_norm_eps}, attention_in, m, context);      // h [m][d_model]
   linear_into(attention_in, m, {{l.q, w.q}, {l.k, w.k}, {l.v, w.v}}, context);  // q, k, v [m][heads][d_head]
@@ -257,8 +257,10 @@ void Llama::Pass::layer(size_t layer) const {
 
 void Llama::Pass::head() const {
   const ModelConfig& c = model.config_;
-  const LinearContext context = linear_context();
   const Linear& head = model.weights_.head;
+  int64_t n_rows = 0;
+  for (const SequenceSlice& slice : args.slices) n_rows += slice.n_logits;
+  const LinearContext context = linear_context(n_rows);
   int64_t end = 0;  // of the slice's tokens
   int64_t n = 0;    // rows so far
   for (const SequenceSlice& slice : args.slices) {
@@ -271,8 +273,8 @@ void Llama::Pass::head() const {
   linear_into(make_input({&head}, w.h, w.hq), n, {{head, args.logits}}, context);
 }
 
-LinearContext Llama::Pass::linear_context() const {
-  const bool is_long = args.kind == PassKind::prefill && m > kFewAttentionTokens;
+LinearContext Llama::Pass::linear_context(int64_t rows) const {
+  const bool is_long = args.kind == PassKind::prefill && rows > kFewAttentionTokens;
   return {.threads = threads,
           .arithmetic = is_long ? QArithmetic::prefill : QArithmetic::exact,
           .f32_scratch = w.matmul,
