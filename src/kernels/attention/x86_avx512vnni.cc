@@ -15,6 +15,14 @@ constexpr int kRows = Ops::kRows;
 __m512i as_int(__m512bh a) { return reinterpret_cast<__m512i>(a); }
 __m512bh as_bf16(__m512i a) { return reinterpret_cast<__m512bh>(a); }
 
+__m512bh broadcast_pair(uint32_t pair) {
+  __m512i all = _mm512_set1_epi32(static_cast<int>(pair));
+#if defined(__clang__)
+  asm("" : "+v"(all));  // clang 16 overruns its stack on a broadcast that it sees become bf16
+#endif
+  return as_bf16(all);
+}
+
 // Two rows of 16 values side by side: a[0] b[0] a[1] b[1] ….
 __m512i pairs(__m512 a, __m512 b) {
   const __m512i both = as_int(_mm512_cvtne2ps_pbh(b, a));
@@ -76,7 +84,7 @@ void multiply(const Product& p) {
     __m512bh column[NC];
     for (int c = 0; c < NC; ++c) column[c] = as_bf16(_mm512_loadu_si512(b + c * 64));
     for (int r = 0; r < R; ++r) {
-      const __m512bh pair = as_bf16(_mm512_set1_epi32(static_cast<int>(p.a[r * p.a_stride + k])));
+      const __m512bh pair = broadcast_pair(p.a[r * p.a_stride + k]);
       for (int c = 0; c < NC; ++c) sums[r][c] = _mm512_dpbf16_ps(sums[r][c], column[c], pair);
     }
   }
