@@ -19,6 +19,13 @@ inline void* count_and_allocate_or_throw(std::size_t size) {
   if (void* p = count_and_allocate(size)) return p;
   throw std::bad_alloc();
 }
+// Of types aligned beyond what malloc gives.
+inline void* count_and_allocate_or_throw(std::size_t size, std::align_val_t align) {
+  g_allocations.fetch_add(1, std::memory_order_relaxed);
+  const auto step = static_cast<std::size_t>(align);
+  if (void* p = std::aligned_alloc(step, (size + step - 1) / step * step)) return p;
+  throw std::bad_alloc();
+}
 
 }  // namespace smelt
 
@@ -31,3 +38,11 @@ void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
 void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void* operator new(std::size_t size, std::align_val_t align) { return smelt::count_and_allocate_or_throw(size, align); }
+void* operator new[](std::size_t size, std::align_val_t align) {
+  return smelt::count_and_allocate_or_throw(size, align);
+}
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
