@@ -6,7 +6,7 @@
 namespace smelt {
 namespace {
 
-constexpr int kLanes = 16;
+constexpr int64_t kLanes = 16;
 
 // Keeps the compiler from adding up ones before the program runs.
 void hide(void* p) { asm volatile("" : "+r"(p) : : "memory"); }
@@ -15,10 +15,10 @@ template <class Value, class Sum>
 double multiply_ones(int64_t rounds) {
   Value a[kLanes], b[kLanes];
   Sum sums[kLanes] = {};
-  for (int i = 0; i < kLanes; ++i) a[i] = b[i] = 1;
+  for (int64_t i = 0; i < kLanes; ++i) a[i] = b[i] = 1;
   for (int64_t r = 0; r < rounds; ++r) {
     hide(a);
-    for (int i = 0; i < kLanes; ++i) sums[i] += static_cast<Sum>(a[i]) * static_cast<Sum>(b[i]);
+    for (int64_t i = 0; i < kLanes; ++i) sums[i] += static_cast<Sum>(a[i]) * static_cast<Sum>(b[i]);
   }
   double total = 0;
   for (const Sum sum : sums) total += static_cast<double>(sum);
