@@ -22,7 +22,8 @@ Status run_chat(ChatArguments& arguments) {
   SMELT_ASSIGN(LoadedModel loaded, load_model(arguments.model, generation.compute));
   SMELT_ASSIGN(const ChatForm form, detect_chat_form(loaded.tokenizer->vocab()).with_context(arguments.model));
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
-  SMELT_ASSIGN(auto speculation, make_speculation(generation.speculation, session));
+  SMELT_ASSIGN(auto speculation,
+               make_speculation(generation.speculation, loaded, session, generation.session, generation.compute));
   if (speculation) generation.generate.speculation = &*speculation;
   Conversation conversation(std::move(loaded), std::move(session), form, generation.generate);
   conversation.set_system(arguments.system);

@@ -139,7 +139,8 @@ Status run_prompt(RunArguments& arguments) {
   generation.generate.ignore_end = arguments.ignore_end;
   SMELT_ASSIGN(const LoadedModel loaded, load_model(arguments.model, generation.compute));
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
-  SMELT_ASSIGN(auto speculation, make_speculation(generation.speculation, session));
+  SMELT_ASSIGN(auto speculation,
+               make_speculation(generation.speculation, loaded, session, generation.session, generation.compute));
   if (speculation) generation.generate.speculation = &*speculation;
   SMELT_ASSIGN(const std::string prompt, read_text(arguments.source, LastNewline::strip));
   SMELT_ASSIGN(const auto ids, encode_prompt(*loaded.tokenizer, prompt, arguments.parse_special));
@@ -184,6 +185,7 @@ const Command run_command = {
         "  smelt run small.gguf -f prompt.txt -n 100 --temp 0 --no-echo > continuation.txt\n"
         "  echo \"The moral of the story\" | smelt run small.gguf --seed 7 --stop \".\"\n"
         "  smelt run small.gguf -f program.txt --lookup\n"
+        "  smelt run large.gguf -p \"Once upon a time\" --draft small.gguf\n"
         "  smelt run small.gguf -p \"Once upon a time\" --json\n",
     .add = add,
 };

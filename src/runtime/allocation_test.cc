@@ -3,6 +3,8 @@
 
 #include "base/test_allocations.h"
 #include "runtime/batch.h"
+#include "runtime/speculative_lookup.h"
+#include "runtime/speculative_model.h"
 #include "runtime/test_stories.h"
 
 namespace smelt {
@@ -50,6 +52,33 @@ TEST(Allocation, DecodingABatchAllocatesNothing) {
   const int64_t before = g_allocations.load();
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(batch->decode(tokens, errors));
   EXPECT_EQ(g_allocations.load() - before, 0);
+}
+
+int64_t allocations_of_speculation(Speculation& speculation, int n_tokens) {
+  const int64_t before = g_allocations.load();
+  for (int i = 0; i < n_tokens; ++i) {
+    const auto logits = speculation.logits();
+    EXPECT_TRUE(
+        speculation.append(static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin())));
+  }
+  return g_allocations.load() - before;
+}
+
+TEST(Allocation, SpeculationAllocatesNothing) {
+  const LoadedModel loaded = load_stories();
+  const std::vector<TokenId> prompt = encode(loaded, "Once upon a time");
+  const SessionOptions options{.max_draft = 6};
+  for (const bool by_model : {false, true}) {
+    Session session = make_session(loaded, options);
+    std::unique_ptr<Drafter> drafter = std::make_unique<LookupDrafter>(session.n_ctx());
+    if (by_model) drafter = *ModelDrafter::create(loaded, session, loaded, options);
+    Speculation speculation(std::move(drafter), {.max_draft = 6, .adaptive = by_model});
+    ASSERT_TRUE(session.append(prompt));
+    ASSERT_TRUE(speculation.begin(session, prompt, -1, nullptr));
+    allocations_of_speculation(speculation, 20);
+    EXPECT_EQ(allocations_of_speculation(speculation, 200), 0) << by_model;
+    EXPECT_GT(speculation.figures().drafted, 0);
+  }
 }
 
 }  // namespace

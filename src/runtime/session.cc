@@ -33,10 +33,12 @@ Result<LargeMemory> allocate(uint64_t bytes, const SessionPlan& plan) {
 
 }  // namespace
 
-Result<std::shared_ptr<SessionEngine>> SessionEngine::create(const SessionPlan& plan, int n_threads) {
+Result<std::shared_ptr<SessionEngine>> SessionEngine::create(const SessionPlan& plan, int n_threads,
+                                                             std::shared_ptr<ThreadPool> threads) {
   auto engine = std::make_shared<SessionEngine>();
+  engine->threads = std::move(threads);
   try {
-    engine->threads = std::make_unique<ThreadPool>(n_threads);
+    if (engine->threads == nullptr) engine->threads = std::make_shared<ThreadPool>(n_threads);
   } catch (const std::system_error& error) {
     return input_error(fmt::format("cannot start {} threads ({}); take fewer (-t)", n_threads, error.code().message()));
   }
@@ -102,12 +104,16 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-Result<Session> Session::create(std::shared_ptr<const Model> model, const SessionOptions& options) {
+Result<Session> Session::create(std::shared_ptr<const Model> model, const SessionOptions& given) {
   auto state = std::make_unique<State>();
+  SessionOptions options = given;
+  if (options.threads_of != nullptr) options.n_threads = options.threads_of->threads().size();
   SMELT_ASSIGN(state->plan, plan_session_in_budget(*model, options).with_context(model->checkpoint().path()));
   state->model = std::move(model);
   state->kv_type = options.kv_type;
-  SMELT_ASSIGN(state->engine, SessionEngine::create(state->plan, options.n_threads));
+  SMELT_ASSIGN(state->engine,
+               SessionEngine::create(state->plan, options.n_threads,
+                                     options.threads_of ? options.threads_of->state_->engine->threads : nullptr));
   SMELT_TRY(state->allocate_sequence());
   return Session(std::move(state));
 }

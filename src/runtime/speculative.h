@@ -9,6 +9,7 @@
 // distribution only, and give another text for the same seed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "runtime/session.h"
+#include "runtime/speculative_length.h"
 
 namespace smelt {
 
@@ -37,12 +39,17 @@ struct SpeculationFigures {
   int64_t length = 0;    // tokens to be guessed for the next pass; 0: switched off
 };
 
+struct SpeculationOptions {
+  int64_t max_draft = 8;            // for a pass, and no more than the session was made for
+  bool adaptive = true;             // fewer, or none, where that is faster; else always max_draft
+  std::function<double()> clock{};  // seconds, for tests; empty: the machine's
+};
+
 // One user's way from token to token. Without a drafter every token is a pass of its own.
 class Speculation {
  public:
   Speculation() = default;
-  // Guesses at most max_draft tokens for a pass, and no more than the session was made for.
-  Speculation(std::unique_ptr<Drafter> drafter, int64_t max_draft);
+  Speculation(std::unique_ptr<Drafter> drafter, SpeculationOptions options);
 
   // The session stands at the end of the text (the prompt), its logits computed; n_predict as of GenerateOptions.
   Status begin(Session& session, std::span<const TokenId> text, int64_t n_predict, const CancelToken* cancel);
@@ -53,15 +60,17 @@ class Speculation {
   // The session's cache holds the text again, and no guesses.
   void end();
   // Of the generation begun last.
-  const SpeculationFigures& figures() const { return figures_; }
+  SpeculationFigures figures() const;
 
  private:
   int64_t position() const { return session_->position() - (n_pass_ - n_used_); }  // of the text, guesses left out
-  int64_t longest_draft() const;
+  void forget_guesses(bool failed);
+  int64_t longest_draft();
   Status compute(TokenId id);
 
   std::unique_ptr<Drafter> drafter_;
-  int64_t max_draft_ = 0;
+  SpeculationOptions options_;
+  DraftLength length_{0};
   Session* session_ = nullptr;
   std::vector<TokenId> text_;  // prompt and what was appended
   int64_t text_end_ = 0;       // tokens that the text will have at most; -1: no limit

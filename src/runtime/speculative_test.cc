@@ -61,9 +61,11 @@ GenerateResult run(const LoadedModel& loaded, std::string_view prompt, const Gen
   return std::move(*result);
 }
 
-Speculation lookup(int64_t max_draft = kDraft) { return {std::make_unique<LookupDrafter>(512), max_draft}; }
+Speculation lookup(int64_t max_draft = kDraft) {
+  return {std::make_unique<LookupDrafter>(512), {.max_draft = max_draft, .adaptive = false}};
+}
 Speculation script(std::vector<TokenId> ids, int64_t wrong_every, int64_t max_draft = kDraft) {
-  return {std::make_unique<ScriptDrafter>(std::move(ids), wrong_every), max_draft};
+  return {std::make_unique<ScriptDrafter>(std::move(ids), wrong_every), {.max_draft = max_draft, .adaptive = false}};
 }
 
 std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }

@@ -57,6 +57,16 @@ class Speculation(Models):
             self.assertLessEqual(figures["accepted"], figures["drafted"])
             self.assertGreater(figures["passes"], 0)
 
+    def test_a_quantized_copy_guesses(self):
+        small = self.folder / "small.gguf"
+        self.ok("quantize", self.model, small, "--type", "Q8_0")
+        plain = self.run_json(self.model, "-p", PROMPT, "-n", "200", *GREEDY)
+        guessed = self.run_json(self.model, "-p", PROMPT, "-n", "200", "--draft", small, *GREEDY)
+        self.assertEqual(guessed["ids"], plain["ids"])
+        self.assertGreaterEqual(guessed["speculation"]["drafted"], guessed["speculation"]["accepted"])
+        self.assert_refused(self.smelt("run", self.model, "-p", "x", "--draft", small, "--lookup"), 2, "--lookup")
+        self.assert_refused(self.smelt("run", self.model, "-p", "x", "--draft", "/nonexistent"), 1, "/nonexistent")
+
     def test_the_figures_line_tells_of_it(self):
         error = self.ok("run", self.model, "-p", "a a a a a a", "-n", "20", "--lookup").err
         self.assertRegex(error.decode(), r"; guessed \d+ tokens, \d+ % right, \d+ passes")
