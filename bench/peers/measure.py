@@ -92,12 +92,29 @@ def peer_version(python):
     return json.loads(call([python, HERE / "peer.py", "version"])[0])
 
 
+def processor_seconds():
+    """Of all processors: (busy, at all), stolen by a hypervisor's other guests included; and of this script's children."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        ticks = [int(word) for word in stat.readline().split()[1:9]]
+    times = os.times()
+    tick = os.sysconf("SC_CLK_TCK")
+    return (sum(ticks) - ticks[3] - ticks[4]) / tick, sum(ticks) / tick, times.children_user + times.children_system
+
+
+def share_of_others(before, after):
+    """How much of the processors other programs had meanwhile."""
+    busy, total, own = (now - then for then, now in zip(before, after))
+    return max(0.0, busy - own) / total if total > 0 else 0.0
+
+
 def measure_round(setup, model, group, wanted, smelt_first):
     """{measure: {"smelt": …, "peer": …, "share": …}}; who comes first alternates, so that a drift of the machine's speed
     favours neither."""
     sides = [smelt_side, peer_side] if smelt_first else [peer_side, smelt_side]
+    before = processor_seconds()
     figures = {side: side(setup, model, group, wanted) for side in sides}
-    return {name: figures[smelt_side][name] | {"peer": figures[peer_side][name]} for name in wanted}
+    others = share_of_others(before, processor_seconds())
+    return {name: figures[smelt_side][name] | {"peer": figures[peer_side][name], "others": others} for name in wanted}
 
 
 def make_models(setup, row, model):

@@ -205,7 +205,8 @@ def report(options):
         raise measure.Failure(f"no results in {options.work / 'results'}")
     if not all(same_programs(result["identity"], results[0]["identity"]) for result in results):
         measure.note("note: not all rows are of the same build and machine; the line above the table is the first row's")
-    conditions = results[0]["identity"] | {"date": max(result["date"] for result in results)}
+    conditions = results[0]["identity"] | {"date": max(result["date"] for result in results),
+                                           "others": table.share_of_others(results)}
     text = table.format_table(results, conditions)
     (options.work / "table.md").write_text(text)
     (options.work / "table.json").write_text(json.dumps(table.as_json(results, conditions), indent=1) + "\n")

@@ -90,10 +90,16 @@ def format_line(line):
     return "| " + " | ".join(cells) + " |"
 
 
+def share_of_others(results):
+    shares = [sample["others"] for result in results for samples in result["samples"].values() for sample in samples]
+    return max(shares, default=0.0)
+
+
 def format_conditions(conditions):
+    others = f"{conditions['others']:.0%}".replace("%", " %")
     return (f"{conditions['machine']}, {conditions['threads']} threads, {conditions['date']}; smelt {conditions['smelt']}; "
             f"llama.cpp of llama-cpp-python {conditions['peer']['llama-cpp-python']}, built here for this processor "
-            f"({conditions['peer']['features']}).")
+            f"({conditions['peer']['features'].strip(' |')}). Other programs took {others} of the processors at most.")
 
 
 def format_table(results, conditions):

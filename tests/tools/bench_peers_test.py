@@ -74,6 +74,7 @@ class Runs(Case):
     def test_table(self):
         out = self.run_script("--rows", "llama-3.2-1b-Q4_0", "--rounds", 2)
         self.assertIn("llama-cpp-python 1.2.3", out)
+        self.assertRegex(out, r"Other programs took \d+ % of the processors at most\.")
         self.assertIn("| llama-3.2-1b-Q4_0 | 200 | 100 | 2.00× (2.00–2.00) | 70 % | ≥ 2.5×: **missed**; ≥ 65 % of the int8 "
                       "peak: met |", out)
         self.assertIn("| llama-3.2-1b-Q4_0 | 30.0 | 10.0 | 3.00× (3.00–3.00) | 80 % | ≥ 1.4×: met; ≥ 90 % of the memory "
@@ -174,6 +175,13 @@ class Plans(unittest.TestCase):
         self.assertIn("llama-3.2-1b-Q4_0", names)
         self.assertNotIn("llama-3.2-1b-Q8_0", names)
         self.assertEqual(rows.measures_of(rows.ROWS[2], ["tg128@4096", "pp512"]), ["pp512", "tg128@4096"])
+
+    def test_share_of_other_programs(self):
+        self.assertAlmostEqual(measure.share_of_others((10, 100, 1), (20, 120, 9)), 0.1)  # 10 s busy, 8 of them ours, of 20
+        self.assertEqual(measure.share_of_others((10, 100, 1), (12, 120, 9)), 0.0)
+        busy, total, own = measure.processor_seconds()
+        self.assertLessEqual(busy, total)
+        self.assertLessEqual(0, own)
 
     def test_every_measure_belongs_to_one_group(self):
         grouped = [name for names in measure.GROUPS.values() for name in names]
