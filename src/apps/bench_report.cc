@@ -29,6 +29,12 @@ ordered_json to_json(const SpeedReport& report) {
     add_spread(out, measure.name + ".read_share", measure.read_share);
     add_spread(out, measure.name + ".int8_share", measure.int8_share);
   }
+  for (const SpeculationMeasure& measure : report.speculation) {
+    add_spread(out, measure.name + ".tokens_per_second", measure.tokens_per_second);
+    add_spread(out, measure.name + ".ratio", measure.ratio);
+    out[measure.name + ".drafted"] = measure.figures.drafted;
+    out[measure.name + ".accepted"] = measure.figures.accepted;
+  }
   add_spread(out, "load_seconds", report.load_seconds);
   add_spread(out, "first_token_seconds", report.first_token_seconds);
   out["peak_rss_bytes"] = report.peak_rss_bytes;
@@ -51,6 +57,14 @@ std::string measure_line(const SpeedMeasure& measure) {
                      100 * measure.int8_share.median);
 }
 
+std::string speculation_line(const SpeculationMeasure& measure) {
+  const Spread& rate = measure.tokens_per_second;
+  return fmt::format("{:<12} {:>9}  {:>9} … {:<9} {:.2f} times plain writing ({:.2f} … {:.2f}), {} guesses, {} right\n",
+                     measure.name, format_rate(rate.median), format_rate(rate.min), format_rate(rate.max),
+                     measure.ratio.median, measure.ratio.min, measure.ratio.max, measure.figures.drafted,
+                     measure.figures.accepted);
+}
+
 std::string limits_line(const SpeedLimits& limits) {
   const auto giga = [](const Spread& spread) {
     return fmt::format("{:.0f} ({:.0f})", spread.median / 1e9, spread.max / 1e9);
@@ -71,6 +85,7 @@ std::string format_speed_text(const SpeedReport& report) {
   out += fmt::format("{:<12} {:>9}  {:>9} … {:<9} {:>10}  {:>8} {:>8}\n", "", "tokens/s", "least", "most", "per token",
                      "of read", "of int8");
   for (const SpeedMeasure& measure : report.measures) out += measure_line(measure);
+  for (const SpeculationMeasure& measure : report.speculation) out += speculation_line(measure);
   out += fmt::format("loaded in {:.2f} s, first token after {:.2f} s, peak memory {}\n", report.load_seconds.median,
                      report.first_token_seconds.median, format_bytes(report.peak_rss_bytes));
   return out + limits_line(report.limits);

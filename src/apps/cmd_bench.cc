@@ -74,6 +74,8 @@ Action add(CLI::App& app) {
          "-t,--threads", [arguments](const std::string& text) { arguments->threads = parse_threads(text); },
          "threads, or several numbers to be measured one after another (default: all processors this process may use)")
       ->type_name("N,N…");
+  app.add_flag("--speculative", options.speculation,
+               "also write with guesses of which 80 %, and none, are right, and compare with plain writing");
   add_kv_type(app, options.kv_type, "type of the KV cache (default f16)");
   add_compute(app, options.compute);
   add_json(app, arguments->json);

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "eval/speed_cost.h"
 #include "eval/speed_limits.h"
+#include "eval/speed_speculation.h"
 #include "eval/stopwatch.h"
 #include "runtime/batch.h"
 
@@ -73,6 +74,7 @@ class SpeedRun {
         ids_(session_.n_ctx(), model_.model->config().n_vocab),
         cost_(speed_cost(*model_.model, options.kv_type)) {}
 
+  const LoadedModel& model() const { return model_; }
   Result<SpeedReport> measure() {
     SMELT_TRY(add_tests());
     SMELT_TRY(warm_up());
@@ -276,8 +278,13 @@ Result<SpeedReport> measure_speed(const std::string& path, const SpeedOptions& o
   SMELT_TRY(check(options));
   reset_peak_rss();  // of an earlier call, with the memory of its probe
   Loading times;
-  SMELT_ASSIGN(const std::unique_ptr<SpeedRun> run, load(path, options, job, times));
+  SMELT_ASSIGN(std::unique_ptr<SpeedRun> run, load(path, options, job, times));
   SMELT_ASSIGN(SpeedReport report, run->measure());
+  const LoadedModel model = run->model();
+  run.reset();
+  if (options.speculation) {
+    SMELT_ASSIGN(report.speculation, measure_speculation(model, options, job));
+  }
   report.load_seconds = spread_of(times.load_seconds);
   report.first_token_seconds = spread_of(times.first_token_seconds);
   return report;

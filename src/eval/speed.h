@@ -18,6 +18,7 @@ struct SpeedOptions {
   int64_t depth = 4096;     // tokens in the cache before n_predict are written behind them; 0: not measured
   int64_t n_sequences = 8;  // that write n_predict tokens each, together; 0: not measured
   int64_t n_repeats = 5;    // at least 1
+  bool speculation = false;
   int n_threads = 0;
   KvType kv_type = KvType::f16;
   Compute compute = Compute::int8;
@@ -38,6 +39,13 @@ struct SpeedMeasure {
   Spread read_share, int8_share;
 };
 
+struct SpeculationMeasure {
+  std::string name;  // "spec80": 80 % of the guesses are right; "spec0"
+  Spread tokens_per_second;
+  Spread ratio;                // to plain decoding just before
+  SpeculationFigures figures;  // of the last repeat
+};
+
 struct SpeedLimits {
   Spread int8_ops_per_second, bf16_ops_per_second, f32_ops_per_second;  // 0: no such instruction
   Spread read_bytes_per_second;
@@ -52,6 +60,7 @@ struct SpeedReport {
   Spread load_seconds, first_token_seconds;
   uint64_t peak_rss_bytes = 0;  // before the probe takes memory
   std::vector<SpeedMeasure> measures;
+  std::vector<SpeculationMeasure> speculation;
   SpeedLimits limits;
 };
 

@@ -57,7 +57,7 @@ Status ModelDrafter::begin(std::span<const TokenId> text, const CancelToken* can
   const std::vector<TokenId>& known = session_.tokens();
   n_agreed_ =
       static_cast<size_t>(std::mismatch(known.begin(), known.end(), text.begin(), text.end()).first - known.begin());
-  session_.truncate(static_cast<int64_t>(n_agreed_));
+  n_agreed_ = static_cast<size_t>(session_.truncate(static_cast<int64_t>(n_agreed_)));  // or 0, with a window
   SMELT_TRY(session_.append(text.subspan(n_agreed_), cancel));
   n_agreed_ = text.size();
   return {};
@@ -69,7 +69,7 @@ Status ModelDrafter::append(std::span<const TokenId> text) {
   const size_t most = std::min(known.size(), text.size() - 1);
   while (n_agreed_ < most && known[n_agreed_] == text[n_agreed_]) ++n_agreed_;
   n_agreed_ = std::min(n_agreed_, most);
-  session_.truncate(static_cast<int64_t>(n_agreed_));
+  n_agreed_ = static_cast<size_t>(session_.truncate(static_cast<int64_t>(n_agreed_)));  // or 0, with a window
   SMELT_TRY(session_.append(text.subspan(n_agreed_)));
   n_agreed_ = text.size();
   return {};

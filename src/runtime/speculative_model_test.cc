@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/log.h"
+#include "runtime/speculative_replay.h"
 #include "runtime/test_stories.h"
 
 namespace smelt {
@@ -125,6 +125,39 @@ TEST(ModelDrafter, CancellingWhileItReadsThePrompt) {
   const Status begun = (*drafter)->begin(encode(loaded, "Once"), &cancel);
   ASSERT_FALSE(begun);
   EXPECT_EQ(begun.error().kind, ErrorKind::cancelled);
+}
+
+// The cache of such a model is a ring; guesses that are forgotten must not have written over what is still seen.
+TEST(ReplayDrafter, AModelWithASlidingWindow) {
+  auto checkpoint = Checkpoint::open(std::string(SMELT_SOURCE_DIR) + "/tests/golden/llama/mistral_window");
+  ASSERT_TRUE(checkpoint);
+  auto model = Model::load(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
+  ASSERT_TRUE(model);
+  const std::vector<TokenId> prompt = {3, 40, 61, 17};
+  const auto write = [&](Speculation& speculation) {
+    auto session = Session::create(*model, {.n_ctx = 250, .prefill_chunk = 16, .max_draft = kMaxDraft});
+    EXPECT_TRUE(session && session->append(prompt) && speculation.begin(*session, prompt, -1, nullptr));
+    std::vector<TokenId> text;
+    while (!speculation.full()) {
+      const auto logits = speculation.logits();
+      text.push_back(static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+      EXPECT_TRUE(speculation.append(text.back()));
+    }
+    speculation.end();
+    EXPECT_EQ(session->position(), 250);
+    return text;
+  };
+  Speculation plain;
+  const std::vector<TokenId> text = write(plain);
+  for (const double right : {0.0, 0.5, 0.9, 1.0}) {
+    auto drafter = std::make_unique<ReplayDrafter>(text, right, (*model)->config().n_vocab);
+    Speculation guessing(std::move(drafter), {.max_draft = kMaxDraft, .adaptive = false});
+    EXPECT_EQ(write(guessing), text) << right;
+    const SpeculationFigures figures = guessing.figures();
+    EXPECT_EQ(figures.passes + figures.accepted, static_cast<int64_t>(text.size()));
+    EXPECT_EQ(right == 0.0, figures.accepted == 0);
+    EXPECT_EQ(right == 1.0, figures.accepted == figures.drafted);
+  }
 }
 
 }  // namespace

@@ -34,6 +34,14 @@ class Bench(StoriesTest):
         zero = {k for k, v in shown.items() if v == 0}
         self.assertLessEqual(zero, set(spread("limits.bf16_ops_per_second")), "bf16 is not everywhere")
 
+    def test_speculation(self):
+        shown = self.json(*SMALL[:2], "-n", "40", "-d", "0", "-r", "1", "-b", "0", "--speculative")
+        for name in ("spec80", "spec0"):
+            self.assertGreater(shown[f"{name}.ratio"], 0)
+            self.assertGreater(shown[f"{name}.tokens_per_second"], 0)
+            self.assertLessEqual(shown[f"{name}.accepted"], shown[f"{name}.drafted"])
+        self.assertEqual(shown["spec0.accepted"], 0)
+
     def test_thread_counts(self):
         shown = self.json(*SMALL, "-t", "1,2", "-b", "2")
         self.assertEqual([run["threads"] for run in shown["runs"]], [1, 2])
