@@ -30,6 +30,11 @@ def run(*command, timeout=900):
 # ------------------------------------------------------------------------------------------------------------- smelt
 
 
+def smelt_random(shape, kind, out):
+    run(SMELT, "make-random", "--shape", shape, "--type", kind, out)
+    return out
+
+
 def smelt_convert(model, out, kind):
     run(SMELT, "convert", model, out, "--type", kind, "--force", "--allow-requantize")
     return out
@@ -44,8 +49,9 @@ def smelt_tokens(model, text, *more):
     return [int(i) for i in run(SMELT, "tokenize", model, "--special", "-p", text, *more)[0].split()]
 
 
-def smelt_greedy(model, prompt, n, kv_type="f32"):
-    out = run(SMELT, "run", model, "-p", prompt, "-n", n, "--temp", 0, "--ignore-end", "--kv-type", kv_type, "--json")[0]
+def smelt_greedy(model, prompt, n, compute="f32", kv_type="f32"):
+    out = run(SMELT, "run", model, "-p", prompt, "-n", n, "--temp", 0, "--ignore-end", "--kv-type", kv_type, "--compute", compute,
+              "--json")[0]
     return json.loads(out)["ids"]
 
 
@@ -56,7 +62,7 @@ def smelt_perplexity(model, text, windows, *more):
 
 def smelt_kl(model, reference, text, windows):
     out = json.loads(run(SMELT, "eval", "kl", model, "--against", reference, "--text", text, "--windows", windows,
-                         "--json")[0])
+                         "--compute", "f32", "--kv-type", "f32", "--json")[0])
     return out["mean_kl"]["value"], out["top1_agreement"]["value"]
 
 
