@@ -11,6 +11,19 @@ namespace smelt {
 
 inline std::atomic<int64_t> g_allocations{0};
 
+// ThreadSanitizer brings allocation functions of its own, which nothing may replace: nothing is counted under it.
+#if defined(__SANITIZE_THREAD__)
+#define SMELT_COUNTS_ALLOCATIONS 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SMELT_COUNTS_ALLOCATIONS 0
+#endif
+#endif
+#ifndef SMELT_COUNTS_ALLOCATIONS
+#define SMELT_COUNTS_ALLOCATIONS 1
+#endif
+inline constexpr bool kCountsAllocations = SMELT_COUNTS_ALLOCATIONS != 0;
+
 inline void* count_and_allocate(std::size_t size) noexcept {
   g_allocations.fetch_add(1, std::memory_order_relaxed);
   return std::malloc(size == 0 ? 1 : size);
@@ -29,6 +42,7 @@ inline void* count_and_allocate_or_throw(std::size_t size, std::align_val_t alig
 
 }  // namespace smelt
 
+#if SMELT_COUNTS_ALLOCATIONS
 void* operator new(std::size_t size) { return smelt::count_and_allocate_or_throw(size); }
 void* operator new[](std::size_t size) { return smelt::count_and_allocate_or_throw(size); }
 // std::stable_sort asks this way.
@@ -46,3 +60,4 @@ void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+#endif

@@ -21,6 +21,7 @@ int64_t allocations_of_decoding(Session& session, Sampler& sampler, int n_tokens
 }
 
 TEST(Allocation, DecodingAllocatesNothing) {
+  if (!kCountsAllocations) GTEST_SKIP() << "ThreadSanitizer has allocation functions of its own";
   const LoadedModel loaded = load_stories();
   const std::vector<TokenId> prompt = encode(loaded, "Once upon a time");
   const SamplerOptions greedy{.temperature = 0}, all_filters{.typical_p = 0.9F, .seed = 1},
@@ -42,6 +43,7 @@ TEST(Allocation, DecodingAllocatesNothing) {
 }
 
 TEST(Allocation, DecodingABatchAllocatesNothing) {
+  if (!kCountsAllocations) GTEST_SKIP() << "ThreadSanitizer has allocation functions of its own";
   const auto loaded = load_model(std::string(SMELT_SOURCE_DIR) + "/tests/golden/peers/rows256-Q4_K_M.gguf");
   ASSERT_TRUE(loaded) << loaded.error().message;
   auto batch = Batch::create(loaded->model, 3, {.n_ctx = 64, .n_threads = 2});
