@@ -180,9 +180,14 @@ Result<int64_t> Session::verify(std::span<const TokenId> tokens) {
   SMELT_TRY(s.check_tokens(tokens));
   s.last_row = 0;
   s.forward(PassKind::decode, tokens, s.last_logits(), m);
-  SMELT_TRY(s.check_finite(s.row(0), position()));
-  size_t taken = 1;
+  size_t taken = 0;
   while (taken < tokens.size() && is_finite(s.row(taken))) ++taken;
+  if (taken == 0) {
+    // A later token's values, of weight 0 in attention, may have spoilt the first one's where they are not finite.
+    if (m > 1) s.forward(PassKind::decode, tokens.first(1), s.last_logits(), 1);
+    SMELT_TRY(s.check_finite(s.row(0), position()));
+    taken = 1;
+  }
   s.tokens.insert(s.tokens.end(), tokens.begin(), tokens.begin() + static_cast<int64_t>(taken));
   s.last_row = taken - 1;
   return static_cast<int64_t>(taken);

@@ -55,8 +55,9 @@ class Session {
                          const std::function<Status(int64_t, std::span<const float>)>& visit);
   // For speculative decoding: appends 1 … max_draft + 1 tokens in one pass and keeps the logits after each.
   // logits_at(i) is, bit for bit, what logits() would be had tokens[0 … i] been appended one by one. Returns how many
-  // tokens are in the cache: all, or those up to the last whose logits are finite (none: the error that append gives),
-  // so that a wrong guess does no harm. logits() are then those of the last one taken. Allocates nothing.
+  // tokens are in the cache: all, or, so that a wrong guess does no harm, those before the first whose logits are
+  // not finite, or fewer, but one at least, or else the error that append gives. logits() are then those of the last
+  // one taken. Allocates nothing.
   Result<int64_t> verify(std::span<const TokenId> tokens);
   std::span<const float> logits_at(int64_t index) const;  // of the latest verify, until the next append
   int64_t max_draft() const;

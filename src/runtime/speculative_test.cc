@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <cmath>
+#include <cstring>
 
+#include "base/test_folder.h"
 #include "runtime/speculative_lookup.h"
 #include "runtime/test_stories.h"
 
@@ -114,6 +116,54 @@ TEST(Verify, RowsOfLogitsArePlanned) {
     return *Session::bytes_needed(*loaded.model, {.n_ctx = 64, .n_threads = 1, .max_draft = max_draft});
   };
   EXPECT_EQ(bytes(4) - bytes(0), 4 * 512 * sizeof(float));
+}
+
+// A model whose embedding of token 7 is damaged, and nothing else.
+std::shared_ptr<const Model> model_damaged_at_7(const TestFolder& folder) {
+  const std::string source = std::string(SMELT_SOURCE_DIR) + "/tests/golden/llama/gqa_untied/";
+  const auto file = read_file(source + "model.safetensors", 1 << 22);
+  EXPECT_TRUE(file);
+  std::string bytes = file.value();
+  uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  size_t at = bytes.find("\"model.embed_tokens.weight\"");
+  at = bytes.find("\"data_offsets\":[", at) + std::strlen("\"data_offsets\":[");
+  const size_t begin = 8 + header + std::stoul(bytes.substr(at, 20));
+  folder.write("config.json", *read_file(source + "config.json", 1 << 20));
+  folder.write("model.safetensors", bytes);
+  const auto load = [&] {
+    auto checkpoint = Checkpoint::open(folder.path());
+    EXPECT_TRUE(checkpoint) << checkpoint.error().message;
+    auto model = Model::load(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
+    EXPECT_TRUE(model) << model.error().message;
+    return *model;
+  };
+  const auto d_model = static_cast<size_t>(load()->config().d_model);
+  const float poison = NAN;
+  std::memcpy(bytes.data() + begin + 4 * d_model * 7, &poison, sizeof(poison));
+  folder.write("model.safetensors", bytes);
+  return load();
+}
+
+// Plain decoding would not have computed a wrong guess: what is not finite there is no error.
+TEST(Verify, LogitsThatAreNotFiniteEndTheGuessBeforeThem) {
+  const TestFolder folder;
+  const auto model = model_damaged_at_7(folder);
+  auto session = Session::create(model, {.n_ctx = 64, .max_draft = 4}), steps = Session::create(model, {.n_ctx = 64});
+  ASSERT_TRUE(session && steps);
+  const std::vector<TokenId> ids = {3, 5, 7, 4};
+  for (const size_t done : {0, 1}) {
+    const auto taken = session->verify(std::span(ids).subspan(done));
+    ASSERT_TRUE(taken) << taken.error().message;
+    ASSERT_GE(*taken, 1);
+    session->truncate(static_cast<int64_t>(done) + 1);
+    ASSERT_TRUE(steps->append(std::span(ids).subspan(done, 1)));
+    EXPECT_EQ(copy(session->logits_at(0)), copy(steps->logits()));
+  }
+  const auto failed = session->verify(std::span(ids).subspan(2));
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, testing::HasSubstr("the logits at position 2 are not finite"));
+  EXPECT_EQ(session->position(), 2);
 }
 
 TEST(Speculation, GreedyTextIsThatOfSingleSteps) {
