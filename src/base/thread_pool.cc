@@ -1,11 +1,12 @@
-// ThreadPool: workers wait for a new loop number, spinning briefly (a decode step starts hundreds of short loops) and
-// then sleeping. Chunks are taken from one atomic counter.
+// ThreadPool: workers wait for open chunks, spinning briefly (a decode step starts hundreds of short loops) and then
+// sleeping. Starting a loop is one atomic store, taking a chunk one exchange, ending it one addition for each worker.
 #include "base/thread_pool.h"
 
 #include <sched.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <exception>
@@ -20,11 +21,20 @@
 namespace smelt {
 namespace {
 
-constexpr int kSpins = 2000;
+using Clock = std::chrono::steady_clock;
+
+// A worker looks for the next loop for so long before it sleeps. Within a decode step one loop follows another; between
+// two texts a worker must not burn its processor.
+constexpr std::chrono::microseconds kSpinTime{100};
+// Who waits offers its processor to others after so many pauses: they may be what is waited for, where there are more
+// threads than processors.
+constexpr int kPauses = 32;
 
 void cpu_relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
 #endif
 }
 
@@ -40,44 +50,85 @@ int cgroup_cpus() {
 
 }  // namespace
 
+// A loop is published by storing the number of its chunks in `open`; who takes a chunk lowers it by one. The loop's
+// description stays as it is until all chunks are done, so that who holds one may read it. A thread that slept over a
+// whole loop between looking and taking gets a chunk of the next one, as good as any.
 struct ThreadPool::Shared {
-  std::vector<std::thread> workers;
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::atomic<uint64_t> generation{0};
-  std::atomic<int> running{0};
-  std::atomic<bool> stop{false};
-  std::atomic<int64_t> next{0};
+  alignas(64) std::atomic<int64_t> open{0};
   int64_t n = 0;
   int64_t chunk = 1;
-  const std::function<void(int64_t, int64_t, int)>* body = nullptr;
+  int64_t n_chunks = 0;
+  Loop loop{};
+  alignas(64) std::atomic<int64_t> done{0};  // chunks, by workers
+  alignas(64) std::atomic<int> sleepers{0};
+  std::atomic<bool> stop{false};
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::vector<std::thread> workers;
 
-  void work(int thread) {
-    for (int64_t begin = next.fetch_add(chunk); begin < n; begin = next.fetch_add(chunk)) {
-      (*body)(begin, std::min(n, begin + chunk), thread);
+  bool has_work() const { return open.load(std::memory_order_seq_cst) > 0; }
+  int64_t take();
+  int64_t work(int thread);
+  void publish();
+  bool spin() const;
+  void sleep();
+  void run_worker(int thread);
+};
+
+// The number of a chunk, or -1.
+int64_t ThreadPool::Shared::take() {
+  int64_t seen = open.load(std::memory_order_relaxed);
+  while (seen > 0) {
+    if (open.compare_exchange_weak(seen, seen - 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+      return n_chunks - seen;
     }
   }
+  return -1;
+}
 
-  void wait_for_loop(uint64_t seen) {
-    for (int i = 0; i < kSpins; ++i) {
-      if (generation.load(std::memory_order_acquire) != seen || stop.load()) return;
+// Does chunks until none is open; how many.
+int64_t ThreadPool::Shared::work(int thread) {
+  int64_t count = 0;
+  for (int64_t i = take(); i >= 0; i = take(), ++count) {
+    loop.call(loop.body, i * chunk, std::min(n, (i + 1) * chunk), thread);
+  }
+  return count;
+}
+
+void ThreadPool::Shared::publish() {
+  open.store(n_chunks, std::memory_order_seq_cst);
+  // Either this sees a worker that is about to sleep, or that worker sees the loop (both sequentially consistent).
+  if (sleepers.load(std::memory_order_seq_cst) == 0) return;
+  { const std::lock_guard lock(mutex); }
+  wake.notify_all();
+}
+
+// False if nothing came in time.
+bool ThreadPool::Shared::spin() const {
+  const Clock::time_point end = Clock::now() + kSpinTime;
+  do {
+    for (int i = 0; i < kPauses; ++i) {
+      if (has_work() || stop.load(std::memory_order_relaxed)) return true;
       cpu_relax();
     }
-    std::unique_lock lock(mutex);
-    wake.wait(lock, [&] { return generation.load() != seen || stop.load(); });
-  }
+    std::this_thread::yield();
+  } while (Clock::now() < end);
+  return false;
+}
 
-  void run_worker(int thread) {
-    uint64_t seen = 0;
-    while (true) {
-      wait_for_loop(seen);
-      if (stop.load()) return;
-      seen = generation.load(std::memory_order_acquire);
-      work(thread);
-      running.fetch_sub(1, std::memory_order_release);
-    }
+void ThreadPool::Shared::sleep() {
+  std::unique_lock lock(mutex);
+  sleepers.fetch_add(1, std::memory_order_seq_cst);
+  wake.wait(lock, [&] { return has_work() || stop.load(); });
+  sleepers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void ThreadPool::Shared::run_worker(int thread) {
+  while (!stop.load(std::memory_order_relaxed)) {
+    if (const int64_t count = work(thread); count > 0) done.fetch_add(count, std::memory_order_release);
+    if (!spin()) sleep();
   }
-};
+}
 
 ThreadPool::ThreadPool(int n_threads)
     : shared_(std::make_unique<Shared>()), n_threads_(n_threads > 0 ? n_threads : default_threads()) {
@@ -99,28 +150,24 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : shared_->workers) worker.join();
 }
 
-void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body) {
+void ThreadPool::run(int64_t n, int64_t grain, const Loop& loop) {
   if (n <= 0) return;
   SMELT_CHECK(grain > 0);
   if (n_threads_ == 1 || n <= grain) {
-    body(0, n, 0);
+    loop.call(loop.body, 0, n, 0);
     return;
   }
   Shared& s = *shared_;
   s.n = n;
-  s.body = &body;
+  s.loop = loop;
   // Four chunks a thread even out unequal speeds at little cost.
   s.chunk = std::max(grain, (n + int64_t{4} * n_threads_ - 1) / (int64_t{4} * n_threads_));
-  s.next.store(0);
-  s.running.store(n_threads_ - 1);
-  {
-    const std::lock_guard lock(s.mutex);
-    s.generation.fetch_add(1, std::memory_order_release);
-  }
-  s.wake.notify_all();
-  s.work(0);
-  for (int i = 0; s.running.load(std::memory_order_acquire) > 0; ++i) {
-    if (i < kSpins)
+  s.n_chunks = (n + s.chunk - 1) / s.chunk;
+  s.done.store(0, std::memory_order_relaxed);
+  s.publish();
+  const int64_t others = s.n_chunks - s.work(0);
+  for (int i = 0; s.done.load(std::memory_order_acquire) < others; ++i) {
+    if (i % kPauses < kPauses - 1)
       cpu_relax();
     else
       std::this_thread::yield();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 namespace smelt {
@@ -21,10 +20,22 @@ class ThreadPool {
   // Calls body(begin, end, thread) for disjoint chunks covering [0, n), handed out dynamically; chunks are at least
   // `grain` long except the last. Returns when all are done. `thread` is in [0, size()). One loop at a time; not
   // reentrant. body must not throw. Results that do not depend on the chunking are the same for any thread count.
-  void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body);
+  // Allocates nothing. A worker that the system does not run delays nobody: the others do its chunks.
+  template <class Body>
+  void parallel_for(int64_t n, int64_t grain, const Body& body) {
+    run(n, grain, {&body, [](const void* f, int64_t begin, int64_t end, int thread) {
+                     (*static_cast<const Body*>(f))(begin, end, thread);
+                   }});
+  }
 
  private:
   struct Shared;
+  struct Loop {
+    const void* body;
+    void (*call)(const void* body, int64_t begin, int64_t end, int thread);
+  };
+  void run(int64_t n, int64_t grain, const Loop& loop);
+
   std::unique_ptr<Shared> shared_;
   int n_threads_;
 };
