@@ -44,8 +44,8 @@ struct BlockFactors {
   }
 };
 
-// One token reads weights once, at the speed of memory, and a group's planes are too short for the processor to notice
-// them in time: while a group is computed, the next one is fetched.
+// Few tokens read weights at the speed of memory, and a group's planes are too short for the processor to notice them
+// in time: while a group is computed, the next one is fetched.
 template <class V>
 struct FetchAhead {
   const std::byte* at;  // null: nothing
@@ -57,12 +57,18 @@ struct FetchAhead {
   }
 };
 
+// What follows group g of the tile.
+template <class V, class Codec>
+FetchAhead<V> fetch_after(const QTile& tile, int64_t g) {
+  return {g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.ahead[0], tile.block_bytes / Codec::kSubs};
+}
+
 template <class V, class Codec>
 void exact_one_token(const QTile& tile) {
   const int64_t blocks = tile.k / (32 * Codec::kSubs);
   for (int64_t g = 0; g < tile.n_groups; ++g) {
     Codec codec(tile.groups[g], blocks);
-    FetchAhead<V> ahead{g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.next, tile.block_bytes / Codec::kSubs};
+    FetchAhead<V> ahead = fetch_after<V, Codec>(tile, g);
     typename V::Floats sum = V::set1(tile.poison[0]);
     const ActivationBlock* x = tile.x;
     for (int64_t b = 0; b < blocks; ++b, x += Codec::kSubs, codec.step()) {
@@ -79,94 +85,88 @@ void exact_one_token(const QTile& tile) {
   }
 }
 
-// Unpacks up to kChunkBlocks blocks of 32 from where the codec stands.
+// Unpacks group g of up to kChunkBlocks blocks of 32 from where the codec stands.
 template <class V, class Codec>
-void fill_exact_panel(Codec& codec, int64_t n_blocks, ExactPanel& panel) {
+void fill_exact_panel(Codec& codec, FetchAhead<V>& ahead, int64_t g, int64_t n_blocks, ExactPanel& panel) {
   constexpr int kPerBlock = Codec::kHalves ? 2 : 1;
   for (int64_t b = 0; b < n_blocks; b += Codec::kSubs, codec.step()) {
     unrolled<Codec::kSubs>([&]<int s>() {
+      ahead.step();
       typename V::Bytes c[8];
       BlockFactors<V, Codec> factors;
       codec.template unpack<s>(c);
       factors.template load<s>(codec);
-      for (int j = 0; j < 8; ++j) V::store(panel.codes[b + s][j], c[j]);
+      for (int j = 0; j < 8; ++j) V::store(panel.codes[b + s][j][g], c[j]);
       for (int h = 0; h < kPerBlock; ++h) {
-        V::store_floats(panel.scale[kPerBlock * (b + s) + h], factors.scale[h]);
-        if (Codec::kMinima) V::store_floats(panel.minimum[kPerBlock * (b + s) + h], factors.minimum[h]);
+        V::store_floats(panel.scale[kPerBlock * (b + s) + h][g], factors.scale[h]);
+        if (Codec::kMinima) V::store_floats(panel.minimum[kPerBlock * (b + s) + h][g], factors.minimum[h]);
       }
     });
   }
 }
 
-// T tokens of a panel; sums are read from and written to out.
-template <class V, bool kHalves, bool kMinima, int T>
-void multiply_panel(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x,
+// G groups from group g on times T tokens of a panel, whose sums stay in registers; they are read from and written to
+// out.
+template <class V, bool kHalves, bool kMinima, int G, int T>
+void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, int64_t g, const ActivationBlock* x,
                     float* out) {
   constexpr int kPerBlock = kHalves ? 2 : 1;
   const int64_t stride = tile.k / 32;
-  typename V::Floats sums[T];
-  for (int t = 0; t < T; ++t) sums[t] = V::load_floats(out + t * tile.out_stride);
-  for (int64_t b = 0; b < n_blocks; ++b) {
-    typename V::Bytes c[8];
-    typename V::Floats scale[kPerBlock], minimum[kPerBlock];
-    for (int j = 0; j < 8; ++j) c[j] = V::load(panel.codes[b][j]);
-    for (int h = 0; h < kPerBlock; ++h) {
-      scale[h] = V::load_floats(panel.scale[kPerBlock * b + h]);
-      if (kMinima) minimum[h] = V::load_floats(panel.minimum[kPerBlock * b + h]);
-    }
-    for (int t = 0; t < T; ++t) sums[t] = add_block<V, kHalves, kMinima>(sums[t], c, scale, minimum, x[t * stride + b]);
+  typename V::Floats sums[G][T];
+  for (int t = 0; t < T; ++t) {
+    for (int r = 0; r < G; ++r) sums[r][t] = V::load_floats(out + t * tile.out_stride + 16 * r);
   }
-  for (int t = 0; t < T; ++t) V::store_floats(out + t * tile.out_stride, sums[t]);
-}
-
-// The same where a group's codes of a block do not fit into registers: each is loaded once for T tokens.
-template <class V, bool kHalves, bool kMinima, int T>
-void multiply_panel_narrow(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x,
-                           float* out) {
-  constexpr int kPerBlock = kHalves ? 2 : 1;
-  const int64_t stride = tile.k / 32;
-  typename V::Floats sums[T];
-  for (int t = 0; t < T; ++t) sums[t] = V::load_floats(out + t * tile.out_stride);
   for (int64_t b = 0; b < n_blocks; ++b) {
     unrolled<kPerBlock>([&]<int h>() {
-      typename V::Ints products[T];
-      for (int t = 0; t < T; ++t) products[t] = V::set1_int(start_of<V, kHalves, kMinima>(x[t * stride + b], h));
+      typename V::Ints products[G][T];
+      for (int t = 0; t < T; ++t) {
+        for (int r = 0; r < G; ++r) products[r][t] = V::set1_int(start_of<V, kHalves, kMinima>(x[t * stride + b], h));
+      }
 #pragma GCC unroll 8
       for (int j = h * 4; j < (kHalves ? h * 4 + 4 : 8); ++j) {
-        const typename V::Bytes codes = V::in_register(V::load(panel.codes[b][j]));
-        for (int t = 0; t < T; ++t)
-          products[t] = V::dot(products[t], codes, V::broadcast4(x[t * stride + b].q + 4 * j));
+        typename V::Bytes codes[G];
+        for (int r = 0; r < G; ++r) codes[r] = V::in_register(V::load(panel.codes[b][j][g + r]));
+        for (int t = 0; t < T; ++t) {
+          const typename V::Bytes four = V::broadcast4(x[t * stride + b].q + 4 * j);
+          for (int r = 0; r < G; ++r) products[r][t] = V::dot(products[r][t], codes[r], four);
+        }
       }
-      for (int t = 0; t < T; ++t) {
-        const ActivationBlock& at = x[t * stride + b];
-        const typename V::Floats scale = V::load_floats(panel.scale[kPerBlock * b + h]);
-        sums[t] = V::fma(V::to_float(products[t]), V::mul(scale, V::set1(at.scale)), sums[t]);
-        if constexpr (kMinima) {
-          const typename V::Floats minimum = V::load_floats(panel.minimum[kPerBlock * b + h]);
-          sums[t] = V::fma(minimum, V::set1(kHalves ? at.sum_half[h] : at.sum), sums[t]);
+      for (int r = 0; r < G; ++r) {
+        const typename V::Floats scale = V::load_floats(panel.scale[kPerBlock * b + h][g + r]);
+        for (int t = 0; t < T; ++t) {
+          const ActivationBlock& at = x[t * stride + b];
+          sums[r][t] = V::fma(V::to_float(products[r][t]), V::mul(scale, V::set1(at.scale)), sums[r][t]);
+          if constexpr (kMinima) {
+            const typename V::Floats minimum = V::load_floats(panel.minimum[kPerBlock * b + h][g + r]);
+            sums[r][t] = V::fma(minimum, V::set1(kHalves ? at.sum_half[h] : at.sum), sums[r][t]);
+          }
         }
       }
     });
   }
-  for (int t = 0; t < T; ++t) V::store_floats(out + t * tile.out_stride, sums[t]);
+  for (int t = 0; t < T; ++t) {
+    for (int r = 0; r < G; ++r) V::store_floats(out + t * tile.out_stride + 16 * r, sums[r][t]);
+  }
 }
 
 template <class V, bool kHalves, bool kMinima>
-void multiply_all(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x, float* out) {
+void multiply_all(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, const ActivationBlock* x) {
+  // One group at a time leaves registers for more tokens.
+  constexpr int G = V::kTileGroups;
+  constexpr int T = G == 1 ? 4 : V::kTileTokens;
   const int64_t stride = tile.k / 32;
-  int64_t t = 0;
-  const auto tokens = [&]<int T>() {
-    for (; t + T <= tile.m; t += T) {
-      if constexpr (V::kCodesFit)
-        multiply_panel<V, kHalves, kMinima, T>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
-      else
-        multiply_panel_narrow<V, kHalves, kMinima, T>(panel, n_blocks, tile, x + t * stride, out + t * tile.out_stride);
+  const auto tokens = [&]<int n>(int64_t g, int64_t t) {
+    for (; t + n <= tile.m; t += n) {
+      multiply_exact<V, kHalves, kMinima, G, n>(panel, n_blocks, tile, g, x + t * stride,
+                                                tile.out + t * tile.out_stride + 16 * g);
     }
+    return t;
   };
-  if constexpr (V::kCodesFit) tokens.template operator()<8>();
-  tokens.template operator()<4>();
-  tokens.template operator()<2>();
-  tokens.template operator()<1>();
+  for (int64_t g = 0; g < tile.n_groups; g += G) {
+    int64_t t = tokens.template operator()<T>(g, 0);
+    if constexpr (T > 2) t = tokens.template operator()<2>(g, t);
+    tokens.template operator()<1>(g, t);
+  }
 }
 
 template <class V, class Codec>
@@ -174,15 +174,23 @@ void exact_several_tokens(const QTile& tile) {
   const int64_t n_blocks = tile.k / 32;
   const int64_t blocks = n_blocks / Codec::kSubs;
   auto& panel = *static_cast<ExactPanel*>(tile.panel);
-  for (int64_t g = 0; g < tile.n_groups; ++g) {
-    Codec codec(tile.groups[g], blocks);
-    float* out = tile.out + 16 * g;
-    for (int64_t t = 0; t < tile.m; ++t) V::store_floats(out + t * tile.out_stride, V::set1(tile.poison[t]));
-    for (int64_t b = 0; b < n_blocks; b += kChunkBlocks) {
-      const int64_t n = n_blocks - b < kChunkBlocks ? n_blocks - b : kChunkBlocks;
-      fill_exact_panel<V>(codec, n, panel);
-      multiply_all<V, Codec::kHalves, Codec::kMinima>(panel, n, tile, tile.x + b, out);
-    }
+  // A last panel with fewer groups computes its first one again in the places of those missing, where tiles take
+  // several.
+  const auto codec_at = [&](int64_t g) { return Codec(tile.groups[g < tile.n_groups ? g : 0], blocks); };
+  Codec codecs[kPanelGroups] = {codec_at(0), codec_at(1), codec_at(2), codec_at(3)};
+  FetchAhead<V> ahead[kPanelGroups];
+  for (int64_t g = 0; g < kPanelGroups; ++g) {
+    ahead[g] = {g < tile.n_groups ? tile.ahead[g] : nullptr, tile.block_bytes / Codec::kSubs};
+  }
+  const int64_t n_groups = (tile.n_groups + V::kTileGroups - 1) / V::kTileGroups * V::kTileGroups;
+  for (int64_t t = 0; t < tile.m; ++t) {
+    for (int64_t g = 0; g < n_groups; ++g)
+      V::store_floats(tile.out + t * tile.out_stride + 16 * g, V::set1(tile.poison[t]));
+  }
+  for (int64_t b = 0; b < n_blocks; b += kChunkBlocks) {
+    const int64_t n = n_blocks - b < kChunkBlocks ? n_blocks - b : kChunkBlocks;
+    for (int64_t g = 0; g < n_groups; ++g) fill_exact_panel<V>(codecs[g], ahead[g], g, n, panel);
+    multiply_all<V, Codec::kHalves, Codec::kMinima>(panel, n, tile, tile.x + b);
   }
 }
 

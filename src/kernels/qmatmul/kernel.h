@@ -16,11 +16,11 @@ inline constexpr int64_t kPanelRows = 16 * kPanelGroups;
 inline constexpr int64_t kChunk = 256;  // inputs that a panel holds at a time
 inline constexpr int64_t kChunkBlocks = kChunk / 32;
 
-// Codes of 16 rows and a chunk of up to 256 inputs, unpacked: what the exact kernel multiplies.
+// Codes of 64 rows and a chunk of up to 256 inputs, unpacked: what the exact kernel multiplies.
 struct alignas(64) ExactPanel {
-  uint8_t codes[kChunkBlocks][8][64];   // [block of 32][four inputs][row][input]
-  float scale[2 * kChunkBlocks][16];    // of each block, or of each half of one
-  float minimum[2 * kChunkBlocks][16];  // what is added for each unit of the activations' sum
+  uint8_t codes[kChunkBlocks][8][kPanelGroups][64];   // [block of 32][four inputs][group][row and input]
+  float scale[2 * kChunkBlocks][kPanelGroups][16];    // of each block, or of each half of one
+  float minimum[2 * kChunkBlocks][kPanelGroups][16];  // what is added for each unit of the activations' sum
 };
 
 // Codes of 64 rows and a chunk, brought to one int8 form, 128 added: what the prefill kernel multiplies.
@@ -35,12 +35,12 @@ struct QTile {
   DType dtype;
   int64_t k;
   int64_t n_groups;
-  const std::byte* next;     // the group that will probably be read after the last, to be fetched ahead; or null
-  int64_t block_bytes;       // of 16 rows
-  const ActivationBlock* x;  // [m][k / 32]
-  const float* poison;       // [m]
+  const std::byte* ahead[kPanelGroups];  // what will probably be read in a group's place next, to be fetched; or null
+  int64_t block_bytes;                   // of 16 rows
+  const ActivationBlock* x;              // [m][k / 32]
+  const float* poison;                   // [m]
   int64_t m;
-  float* out;  // [m][out_stride]: 16 values a group
+  float* out;  // [m][out_stride]: 16 values a group, and room for kPanelGroups
   int64_t out_stride;
   void* panel;  // scratch of max(sizeof(ExactPanel), sizeof(PrefillPanel)), on a cache line
 };
@@ -51,7 +51,7 @@ struct QMatmulKernel {
   float (*quantize)(const float* x, int64_t k, QArithmetic arithmetic, ActivationBlock* out);
   // The exact arithmetic of qmatmul.h, any m; a token's result does not depend on m.
   void (*exact)(const QTile& tile);
-  // For long prompts: n_groups is kPanelGroups or less, `out` has room for all kPanelGroups.
+  // For long prompts.
   void (*prefill)(const QTile& tile);
 };
 

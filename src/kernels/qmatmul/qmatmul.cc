@@ -42,7 +42,7 @@ struct Job {
             .dtype = dtype,
             .k = x.k,
             .n_groups = 0,
-            .next = nullptr,
+            .ahead = {},
             .block_bytes = kRows16 * dtype_info(dtype).block_bytes,
             .x = x.blocks,
             .poison = x.poison,
@@ -65,8 +65,10 @@ int64_t groups_of(const TensorView& w) { return (w.rows() + kRows16 - 1) / kRows
 void add_groups(QTile& tile, const TensorView& w, int64_t first, int64_t n) {
   const auto group_bytes = static_cast<int64_t>(rows16_bytes(w.dtype, kRows16, w.columns()));
   const std::byte* at = w.bytes.data() + first * group_bytes;
-  for (int64_t g = 0; g < n; ++g, at += group_bytes) tile.groups[tile.n_groups++] = at;
-  tile.next = first + n < groups_of(w) ? at : nullptr;
+  for (int64_t g = first; g < first + n; ++g, at += group_bytes) {
+    tile.ahead[tile.n_groups] = g + n < groups_of(w) ? at + n * group_bytes : nullptr;
+    tile.groups[tile.n_groups++] = at;
+  }
 }
 
 // One row of a panel's result to its place.
