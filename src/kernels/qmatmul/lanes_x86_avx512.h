@@ -28,7 +28,7 @@ struct Lanes512 {
   static constexpr int kTileGroups = Dot::kTileGroups, kTileTokens = Dot::kTileTokens;
   static constexpr bool kCodesFit = true;  // 32 inputs of 16 rows, into registers
 
-  static void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+  static void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
   // Bytes: codes.
   static Bytes load(const void* p) { return _mm512_loadu_si512(p); }
