@@ -105,6 +105,16 @@ void fill_exact_panel(Codec& codec, FetchAhead<V>& ahead, int64_t g, int64_t n_b
   }
 }
 
+// sum + products of block h of one row group, as add_block has it. minimum: 16 values, read only where there are
+// minima.
+template <class V, bool kHalves, bool kMinima, int h>
+inline typename V::Floats add_products(typename V::Floats sum, typename V::Ints products, typename V::Floats scale,
+                                       const float* minimum, const ActivationBlock& x) {
+  sum = V::fma(V::to_float(products), V::mul(scale, V::set1(x.scale)), sum);
+  if constexpr (kMinima) sum = V::fma(V::load_floats(minimum), V::set1(kHalves ? x.sum_half[h] : x.sum), sum);
+  return sum;
+}
+
 // G groups from group g on times T tokens of a panel, whose sums stay in registers; they are read from and written to
 // out.
 template <class V, bool kHalves, bool kMinima, int G, int T>
@@ -133,13 +143,10 @@ void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
       }
       for (int r = 0; r < G; ++r) {
         const typename V::Floats scale = V::load_floats(panel.scale[kPerBlock * b + h][g + r]);
+        const float* minimum = panel.minimum[kPerBlock * b + h][g + r];
         for (int t = 0; t < T; ++t) {
           const ActivationBlock& at = x[t * stride + b];
-          sums[r][t] = V::fma(V::to_float(products[r][t]), V::mul(scale, V::set1(at.scale)), sums[r][t]);
-          if constexpr (kMinima) {
-            const typename V::Floats minimum = V::load_floats(panel.minimum[kPerBlock * b + h][g + r]);
-            sums[r][t] = V::fma(minimum, V::set1(kHalves ? at.sum_half[h] : at.sum), sums[r][t]);
-          }
+          sums[r][t] = add_products<V, kHalves, kMinima, h>(sums[r][t], products[r][t], scale, minimum, at);
         }
       }
     });
