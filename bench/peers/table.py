@@ -1,5 +1,6 @@
 """From samples to the table: medians, ratios taken within a round, targets beside the results. Used by run.py."""
 import statistics
+import textwrap
 from typing import NamedTuple, Optional
 
 import rows
@@ -97,9 +98,11 @@ def share_of_others(results):
 
 def format_conditions(conditions):
     others = f"{conditions['others']:.0%}".replace("%", " %")
-    return (f"{conditions['machine']}, {conditions['threads']} threads, {conditions['date']}; smelt {conditions['smelt']}; "
+    features = conditions["peer"]["features"].replace(" = 1", "").strip(" |")
+    text = (f"{conditions['machine']}, {conditions['threads']} threads, {conditions['date']}; smelt {conditions['smelt']}; "
             f"llama.cpp of llama-cpp-python {conditions['peer']['llama-cpp-python']}, built here for this processor "
-            f"({conditions['peer']['features'].strip(' |')}). Other programs took {others} of the processors at most.")
+            f"({features}). Other programs took {others} of the processors at most.")
+    return textwrap.fill(text, 135, break_on_hyphens=False)
 
 
 def format_table(results, conditions):
