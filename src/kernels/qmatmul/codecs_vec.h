@@ -174,6 +174,7 @@ struct CodecQ5_1 {
 template <class V>
 struct SixBitScales {
   const uint8_t *packed, *d;
+  SixBitScales(const uint8_t* planes, int64_t blocks) : packed(planes), d(planes + blocks * 192) {}
   void step() { packed += 192, d += 64; }
   template <int s>
   typename V::Floats scale() const {
@@ -197,55 +198,35 @@ struct SixBitScales {
 };
 
 template <class V>
-struct CodecQ4K {
+struct CodecQ4K : SixBitScales<V> {
   static constexpr int kSubs = 8, kMaxCode = 15;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t* codes;
-  SixBitScales<V> scales;
-  CodecQ4K(const std::byte* group, int64_t blocks) : codes(bytes_of(group)) {
-    const uint8_t* packed = codes + blocks * 2048;
-    scales = {packed, packed + blocks * 192};
-  }
-  void step() { codes += 2048, scales.step(); }
+  CodecQ4K(const std::byte* group, int64_t blocks)
+      : SixBitScales<V>(bytes_of(group) + blocks * 2048, blocks), codes(bytes_of(group)) {}
+  void step() { codes += 2048, SixBitScales<V>::step(); }
   template <int s>
   void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) c[j] = V::template bits<4 * (s % 2)>(V::load(codes + 512 * (s / 2) + 64 * j), 15);
   }
-  template <int s>
-  typename V::Floats scale() const {
-    return scales.template scale<s>();
-  }
-  template <int s>
-  typename V::Floats minimum() const {
-    return scales.template minimum<s>();
-  }
 };
 
 template <class V>
-struct CodecQ5K {
+struct CodecQ5K : SixBitScales<V> {
   static constexpr int kSubs = 8, kMaxCode = 31;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t *codes, *fifth;
-  SixBitScales<V> scales;
-  CodecQ5K(const std::byte* group, int64_t blocks) : codes(bytes_of(group)), fifth(codes + blocks * 2048) {
-    const uint8_t* packed = fifth + blocks * 512;
-    scales = {packed, packed + blocks * 192};
-  }
-  void step() { codes += 2048, fifth += 512, scales.step(); }
+  CodecQ5K(const std::byte* group, int64_t blocks)
+      : SixBitScales<V>(bytes_of(group) + blocks * (2048 + 512), blocks),
+        codes(bytes_of(group)),
+        fifth(codes + blocks * 2048) {}
+  void step() { codes += 2048, fifth += 512, SixBitScales<V>::step(); }
   template <int s>
   void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) {
       const typename V::Bytes low = V::template bits<4 * (s % 2)>(V::load(codes + 512 * (s / 2) + 64 * j), 15);
       c[j] = V::template or_shifted<4>(low, V::template bits<s>(V::load(fifth + 64 * j), 1));
     }
-  }
-  template <int s>
-  typename V::Floats scale() const {
-    return scales.template scale<s>();
-  }
-  template <int s>
-  typename V::Floats minimum() const {
-    return scales.template minimum<s>();
   }
 };
 

@@ -11,7 +11,7 @@
 
 namespace smelt {
 
-inline constexpr int64_t kPanelGroups = 4;  // groups of 16 rows that a panel of the prefill kernel has
+inline constexpr int64_t kPanelGroups = 4;  // groups of 16 rows that a panel has
 inline constexpr int64_t kPanelRows = 16 * kPanelGroups;
 inline constexpr int64_t kChunk = 256;  // inputs that a panel holds at a time
 inline constexpr int64_t kChunkBlocks = kChunk / 32;

@@ -45,7 +45,6 @@ struct LanesNeon {
   static constexpr int kBias = Dot::kBias;
   // 3 tokens' sums of 16 rows as ints and as floats fill 24 of 32 registers.
   static constexpr int kTileGroups = 1, kTileTokens = 3;
-  static constexpr bool kCodesFit = false;  // 32 inputs of 16 rows, into registers
 
   static void prefetch(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
 

@@ -20,7 +20,6 @@ struct LanesPortable {
   using Floats = std::array<float, 16>;
   static constexpr int kBias = 128;
   static constexpr int kTileGroups = 4, kTileTokens = 2;  // a tile of the prefill kernel
-  static constexpr bool kCodesFit = true;                 // 32 inputs of 16 rows, into registers
 
   template <class A, class F>
   static A make(const F& f) {

@@ -28,7 +28,6 @@ struct Lanes256 {
   static constexpr int kBias = Dot::kBias;
   // Sums as ints are kept in registers; those as floats are needed once in 32 inputs and may wait on the stack.
   static constexpr int kTileGroups = 1, kTileTokens = Dot::kTileTokens;
-  static constexpr bool kCodesFit = false;  // 32 inputs of 16 rows, into registers
 
   static __m256i load256(const void* p, int i) { return _mm256_loadu_si256(static_cast<const __m256i*>(p) + i); }
   static Pair256i twice(__m256i a) { return {a, a}; }

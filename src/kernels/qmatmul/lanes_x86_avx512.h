@@ -26,7 +26,6 @@ struct Lanes512 {
   using Floats = __m512;
   static constexpr int kBias = Dot::kBias;
   static constexpr int kTileGroups = Dot::kTileGroups, kTileTokens = Dot::kTileTokens;
-  static constexpr bool kCodesFit = true;  // 32 inputs of 16 rows, into registers
 
   static void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
