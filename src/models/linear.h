@@ -2,7 +2,6 @@
 // (kernels/matmul). Called by the families' forward; decides nothing but which kernel a matrix goes to.
 #pragma once
 
-#include <functional>
 #include <initializer_list>
 #include <vector>
 
@@ -47,7 +46,7 @@ void for_rows(ThreadPool& threads, int64_t rows, int64_t work, const Body& body)
   const auto run = [&body](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) body(i);
   };
-  threads.parallel_for(rows, kMinRowWork / work + 1, std::cref(run));
+  threads.parallel_for(rows, kMinRowWork / work + 1, run);
 }
 
 // The input of these layers at this memory: k floats a row at values, quantized rows at `quantized`.

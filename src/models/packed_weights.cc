@@ -2,7 +2,6 @@
 #include "models/packed_weights.h"
 
 #include <algorithm>
-#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -82,7 +81,7 @@ Result<PackedWeights> PackedWeights::pack(std::span<TensorView* const> matrices,
         release_chunk(plan, i, checkpoint);
       }
     };
-    threads.parallel_for(plan.chunks(), 1, std::cref(run));
+    threads.parallel_for(plan.chunks(), 1, run);
   }
   for (TensorView* view : matrices) {
     if (!wants_packing(*view)) continue;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 
 #include "base/check.h"
 #include "kernels/attention/kernel.h"
@@ -224,14 +223,14 @@ void Job::run_round(const Round& round) const {
       run_chunk(*piece, item % args.n_kv_heads, item / args.n_kv_heads, memory_of(thread));
     }
   };
-  threads.parallel_for(n_items, kMinWork * n_items / (round.work + 1) + 1, std::cref(fold));
+  threads.parallel_for(n_items, kMinWork * n_items / (round.work + 1) + 1, fold);
   const auto merge = [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const auto [piece, row] = find_item(round, i, n_rows);
       merge_row(*piece, row / args.n_heads, row % args.n_heads);
     }
   };
-  threads.parallel_for(n_merges, kMinWork / (4 * d) + 1, std::cref(merge));
+  threads.parallel_for(n_merges, kMinWork / (4 * d) + 1, merge);
 }
 
 // Adds the slice's tokens from `token` on, or as many as a piece takes; false if there is no room.
@@ -290,7 +289,7 @@ void Job::run_long(const AttentionSlice& slice) const {
   const auto run = [&](int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; ++i) run_tile(slice, i / n_tiles, i % n_tiles, memory_of(thread));
   };
-  threads.parallel_for(args.n_kv_heads * n_tiles, 1, std::cref(run));
+  threads.parallel_for(args.n_kv_heads * n_tiles, 1, run);
 }
 
 float* aligned(float* memory) {

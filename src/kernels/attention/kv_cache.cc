@@ -2,7 +2,6 @@
 #include "kernels/attention/kv_cache.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "base/check.h"
 #include "base/checked.h"
@@ -108,7 +107,7 @@ void store_kv(const KvRows& rows, const KvLayer& layer, ThreadPool& threads, Isa
       for (int64_t token = 0; token < rows.m; ++token) job.run(store, token, head);
     }
   };
-  threads.parallel_for(rows.n_kv_heads, kMinWork / (rows.m * rows.d_head) + 1, std::cref(run));
+  threads.parallel_for(rows.n_kv_heads, kMinWork / (rows.m * rows.d_head) + 1, run);
 }
 
 }  // namespace smelt

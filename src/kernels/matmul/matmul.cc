@@ -3,7 +3,6 @@
 #include "kernels/matmul/matmul.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "base/check.h"
 #include "kernels/matmul/kernel.h"
@@ -90,7 +89,7 @@ void multiply_bf16(const MatmulArgs& args, const MatmulKernel& kernel, float* sc
   const auto round = [&](int64_t begin, int64_t end, int) {
     kernel.round_to_bf16(args.x + begin * k, (end - begin) * k, x + begin * k);
   };
-  threads.parallel_for(args.m, kMinWork / k + 1, std::cref(round));
+  threads.parallel_for(args.m, kMinWork / k + 1, round);
   const auto run = [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin * kBf16TileRows; r < std::min(n, end * kBf16TileRows); r += kBf16TileRows) {
       kernel.bf16_tile({.x = x,
@@ -104,8 +103,7 @@ void multiply_bf16(const MatmulArgs& args, const MatmulKernel& kernel, float* sc
                         .out_stride = n});
     }
   };
-  threads.parallel_for((n + kBf16TileRows - 1) / kBf16TileRows, kMinWork / (kBf16TileRows * k * args.m) + 1,
-                       std::cref(run));
+  threads.parallel_for((n + kBf16TileRows - 1) / kBf16TileRows, kMinWork / (kBf16TileRows * k * args.m) + 1, run);
 }
 
 }  // namespace
@@ -135,7 +133,7 @@ void matmul_into(const MatmulArgs& args, float* scratch, ThreadPool& threads, Is
   };
   const int64_t tiles = (n + job.tile_rows - 1) / job.tile_rows;
   const int64_t grain = kMinWork / (job.tile_rows * k * args.m) + 1;
-  threads.parallel_for(tiles, grain, std::cref(run));
+  threads.parallel_for(tiles, grain, run);
 }
 
 int64_t matmul_scratch_floats(int64_t m_max, int64_t k_max, int n_threads) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <functional>
 
 #include "base/check.h"
 #include "kernels/elementwise/elementwise.h"
@@ -162,7 +161,7 @@ void qmatmul_into(const QuantizedRows& x, std::span<const QMatrix> matrices, QAr
       run_panel(job, *matrix, panel, thread);
     }
   };
-  context.threads.parallel_for(n_panels, grain(x), std::cref(run));
+  context.threads.parallel_for(n_panels, grain(x), run);
 }
 
 bool can_fuse_swiglu(const TensorView& gate, const TensorView& up) {
@@ -179,7 +178,7 @@ void qmatmul_swiglu_into(const QuantizedRows& x, const QMatrix& gate, const QMat
   const auto run = [&job](int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; ++i) job.run(i, thread);
   };
-  context.threads.parallel_for(out.k / kSwigluRows, grain(x), std::cref(run));
+  context.threads.parallel_for(out.k / kSwigluRows, grain(x), run);
 }
 
 }  // namespace smelt
