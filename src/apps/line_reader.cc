@@ -20,7 +20,10 @@ namespace {
 
 std::atomic<bool> g_continued{false};
 
-void on_continue(int) { g_continued.store(true); }
+void on_continue(int) {
+  g_continued.store(true);
+  wake_reader();
+}
 
 // The shell that stopped us (Ctrl-Z) has set the terminal to its own taste.
 void notice_continuing() {
@@ -38,7 +41,7 @@ ReadEnd read_byte(
   while (true) {
     if (interrupt_token().cancelled()) return ReadEnd::interrupted;
     if (g_continued.exchange(false)) resume();
-    const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
+    const ssize_t n = read_or_wake(STDIN_FILENO, &byte, 1);
     if (n == 1) return ReadEnd::none;
     if (n == 0) return ReadEnd::end_of_file;
     if (errno != EINTR) return ReadEnd::failed;

@@ -48,7 +48,7 @@ Result<std::string> read_stream(int fd, const std::string& name) {
   std::vector<char> buffer(1 << 16);
   while (true) {
     if (interrupt_token().cancelled()) return cancelled_error();
-    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    const ssize_t n = read_or_wake(fd, buffer.data(), buffer.size());
     if (n == 0) return text;
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return input_error(name + ": read error: " + std::strerror(errno));

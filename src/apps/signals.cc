@@ -1,9 +1,13 @@
 // The signal handlers of the `smelt` command.
 #include "apps/signals.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <new>
@@ -17,6 +21,9 @@ namespace {
 
 CancelToken g_interrupt;
 std::atomic<int> g_signal{SIGINT};
+// Whoever waits for input waits for this pipe too. A signal that comes between the look at its flag and the read would
+// else be noticed only with the next key.
+std::array<int, 2> g_wake{-1, -1};
 
 void on_signal(int number) {
   if (g_interrupt.cancelled()) {
@@ -27,6 +34,7 @@ void on_signal(int number) {
   }
   g_signal.store(number);
   g_interrupt.cancel();
+  wake_reader();
 }
 
 void end_with(std::string_view message) {
@@ -54,6 +62,7 @@ void on_lost_file(int) {
 }  // namespace
 
 void install_signal_handlers() {
+  if (::pipe2(g_wake.data(), O_CLOEXEC | O_NONBLOCK) != 0) g_wake = {-1, -1};  // poll() passes over negative ones
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);  // no SA_RESTART: a blocked read returns, so that waiting for input can end
@@ -69,6 +78,23 @@ void install_signal_handlers() {
 }
 
 const CancelToken& interrupt_token() { return g_interrupt; }
+
+void wake_reader() {
+  const int error = errno;
+  (void)!::write(g_wake[1], "", 1);  // a full pipe wakes as well
+  errno = error;
+}
+
+ssize_t read_or_wake(int fd, void* buffer, size_t size) {
+  std::array<pollfd, 2> sources{{{fd, POLLIN, 0}, {g_wake[0], POLLIN, 0}}};
+  if (::poll(sources.data(), sources.size(), -1) < 0) return -1;
+  if (sources[1].revents == 0) return ::read(fd, buffer, size);
+  std::array<char, 64> bytes;
+  while (::read(g_wake[0], bytes.data(), bytes.size()) > 0) {
+  }
+  errno = EINTR;
+  return -1;
+}
 
 void reset_interrupt() { g_interrupt.reset(); }
 
