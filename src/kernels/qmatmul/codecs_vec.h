@@ -15,13 +15,16 @@
 namespace smelt {
 namespace {
 
+// The compiler's own judgement would make calls of the unrolled parts, with all registers through memory.
+#define SMELT_INLINE __attribute__((always_inline))
+
 // Calls f.template operator()<i>() for i = 0 … n - 1, unrolled.
 template <class F, int... i>
-inline void unrolled_list(const F& f, std::integer_sequence<int, i...>) {
+SMELT_INLINE inline void unrolled_list(const F& f, std::integer_sequence<int, i...>) {
   (f.template operator()<i>(), ...);
 }
 template <int n, class F>
-inline void unrolled(const F& f) {
+SMELT_INLINE inline void unrolled(const F& f) {
   unrolled_list(f, std::make_integer_sequence<int, n>{});
 }
 
@@ -39,34 +42,34 @@ constexpr Table16 non_linear(int bias) {
 template <int bias>
 constexpr Table16 kNonLinear = non_linear(bias);
 
-// kSubs: blocks of 32 in a block. kHalves: scales for 16 inputs. kMaxCode: with minima, the greatest code; without, the
-// greatest |code - V::kBias|.
+// kSubs: blocks of 32 in a block. kBytes: of a block of 16 rows. kHalves: scales for 16 inputs. kMaxCode: with minima,
+// the greatest code; without, the greatest |code - V::kBias|.
 template <class V>
 struct CodecQ8_0 {
-  static constexpr int kSubs = 1, kMaxCode = 128;
+  static constexpr int kSubs = 1, kBytes = 544, kMaxCode = 128;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *d;
   CodecQ8_0(const std::byte* group, int64_t blocks) : codes(bytes_of(group)), d(codes + blocks * 512) {}
   void step() { codes += 512, d += 32; }
   template <int>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(V::load(codes + 64 * j), V::kBias);
   }
   template <int>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     return V::load_f16(d);
   }
 };
 
 template <class V>
 struct CodecQ4_0 {
-  static constexpr int kSubs = 1, kMaxCode = 8;
+  static constexpr int kSubs = 1, kBytes = 288, kMaxCode = 8;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *d;
   CodecQ4_0(const std::byte* group, int64_t blocks) : codes(bytes_of(group)), d(codes + blocks * 256) {}
   void step() { codes += 256, d += 32; }
   template <int>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(codes + 64 * j);
       c[j] = V::add_bytes(V::template bits<0>(both, 15), V::kBias - 8);
@@ -74,7 +77,7 @@ struct CodecQ4_0 {
     }
   }
   template <int>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     return V::load_f16(d);
   }
 };
@@ -84,7 +87,7 @@ struct CodecIq4Nl : CodecQ4_0<V> {
   static constexpr int kMaxCode = 127;
   using CodecQ4_0<V>::CodecQ4_0;
   template <int>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(this->codes + 64 * j);
       c[j] = V::lookup(kNonLinear<V::kBias>.codes, V::template bits<0>(both, 15));
@@ -95,13 +98,13 @@ struct CodecIq4Nl : CodecQ4_0<V> {
 
 template <class V>
 struct CodecQ4_1 {
-  static constexpr int kSubs = 1, kMaxCode = 15;
+  static constexpr int kSubs = 1, kBytes = 320, kMaxCode = 15;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t *codes, *d;
   CodecQ4_1(const std::byte* group, int64_t blocks) : codes(bytes_of(group)), d(codes + blocks * 256) {}
   void step() { codes += 256, d += 64; }
   template <int>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(codes + 64 * j);
       c[j] = V::template bits<0>(both, 15);
@@ -109,18 +112,18 @@ struct CodecQ4_1 {
     }
   }
   template <int>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     return V::load_f16(d);
   }
   template <int>
-  typename V::Floats minimum() const {
+  SMELT_INLINE typename V::Floats minimum() const {
     return V::load_f16(d + 32);
   }
 };
 
 // Codes of five bits, the fifth of all 32 inputs in one word a row.
 template <class V>
-void unpack_five_bits(const uint8_t* codes, const uint8_t* fifth, typename V::Bytes* c) {
+SMELT_INLINE inline void unpack_five_bits(const uint8_t* codes, const uint8_t* fifth, typename V::Bytes* c) {
   const typename V::Ints words = V::load_ints(fifth);
   unrolled<4>([&]<int j>() {
     const typename V::Bytes both = V::load(codes + 64 * j);
@@ -131,41 +134,41 @@ void unpack_five_bits(const uint8_t* codes, const uint8_t* fifth, typename V::By
 
 template <class V>
 struct CodecQ5_0 {
-  static constexpr int kSubs = 1, kMaxCode = 16;
+  static constexpr int kSubs = 1, kBytes = 352, kMaxCode = 16;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *fifth, *d;
   CodecQ5_0(const std::byte* group, int64_t blocks)
       : codes(bytes_of(group)), fifth(codes + blocks * 256), d(fifth + blocks * 64) {}
   void step() { codes += 256, fifth += 64, d += 32; }
   template <int>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     unpack_five_bits<V>(codes, fifth, c);
     for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(c[j], V::kBias - 16);
   }
   template <int>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     return V::load_f16(d);
   }
 };
 
 template <class V>
 struct CodecQ5_1 {
-  static constexpr int kSubs = 1, kMaxCode = 31;
+  static constexpr int kSubs = 1, kBytes = 384, kMaxCode = 31;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t *codes, *fifth, *d;
   CodecQ5_1(const std::byte* group, int64_t blocks)
       : codes(bytes_of(group)), fifth(codes + blocks * 256), d(fifth + blocks * 64) {}
   void step() { codes += 256, fifth += 64, d += 64; }
   template <int>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     unpack_five_bits<V>(codes, fifth, c);
   }
   template <int>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     return V::load_f16(d);
   }
   template <int>
-  typename V::Floats minimum() const {
+  SMELT_INLINE typename V::Floats minimum() const {
     return V::load_f16(d + 32);
   }
 };
@@ -177,7 +180,7 @@ struct SixBitScales {
   SixBitScales(const uint8_t* planes, int64_t blocks) : packed(planes), d(planes + blocks * 192) {}
   void step() { packed += 192, d += 64; }
   template <int s>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     typename V::Ints six = V::template int_bits<0>(V::load_u8(packed + 16 * (s < 4 ? s : s + 4)), s < 4 ? 63 : 15);
     if constexpr (s >= 4) {
       six = V::template or_int_shifted<4>(six, V::template int_bits<6>(V::load_u8(packed + 16 * (s - 4)), 3));
@@ -185,7 +188,7 @@ struct SixBitScales {
     return V::mul(V::load_f16(d), V::to_float(six));
   }
   template <int s>
-  typename V::Floats minimum() const {
+  SMELT_INLINE typename V::Floats minimum() const {
     typename V::Ints six = V::load_u8(packed + 16 * (s + 4));
     if constexpr (s < 4) {
       six = V::template int_bits<0>(six, 63);
@@ -199,21 +202,21 @@ struct SixBitScales {
 
 template <class V>
 struct CodecQ4K : SixBitScales<V> {
-  static constexpr int kSubs = 8, kMaxCode = 15;
+  static constexpr int kSubs = 8, kBytes = 2304, kMaxCode = 15;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t* codes;
   CodecQ4K(const std::byte* group, int64_t blocks)
       : SixBitScales<V>(bytes_of(group) + blocks * 2048, blocks), codes(bytes_of(group)) {}
   void step() { codes += 2048, SixBitScales<V>::step(); }
   template <int s>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) c[j] = V::template bits<4 * (s % 2)>(V::load(codes + 512 * (s / 2) + 64 * j), 15);
   }
 };
 
 template <class V>
 struct CodecQ5K : SixBitScales<V> {
-  static constexpr int kSubs = 8, kMaxCode = 31;
+  static constexpr int kSubs = 8, kBytes = 2816, kMaxCode = 31;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t *codes, *fifth;
   CodecQ5K(const std::byte* group, int64_t blocks)
@@ -222,7 +225,7 @@ struct CodecQ5K : SixBitScales<V> {
         fifth(codes + blocks * 2048) {}
   void step() { codes += 2048, fifth += 512, SixBitScales<V>::step(); }
   template <int s>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) {
       const typename V::Bytes low = V::template bits<4 * (s % 2)>(V::load(codes + 512 * (s / 2) + 64 * j), 15);
       c[j] = V::template or_shifted<4>(low, V::template bits<s>(V::load(fifth + 64 * j), 1));
@@ -232,14 +235,14 @@ struct CodecQ5K : SixBitScales<V> {
 
 template <class V>
 struct CodecQ6K {
-  static constexpr int kSubs = 8, kMaxCode = 32;
+  static constexpr int kSubs = 8, kBytes = 3360, kMaxCode = 32;
   static constexpr bool kHalves = true, kMinima = false;
   const uint8_t *low, *high, *scales, *d;
   CodecQ6K(const std::byte* group, int64_t blocks)
       : low(bytes_of(group)), high(low + blocks * 2048), scales(high + blocks * 1024), d(scales + blocks * 256) {}
   void step() { low += 2048, high += 1024, scales += 256, d += 32; }
   template <int s>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     constexpr int kQuarter = s % 4;
     for (int j = 0; j < 8; ++j) {
       const typename V::Bytes four =
@@ -249,21 +252,21 @@ struct CodecQ6K {
     }
   }
   template <int i>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     return V::mul(V::load_f16(d), V::to_float(V::load_i8(scales + 16 * i)));
   }
 };
 
 template <class V>
 struct CodecQ3K {
-  static constexpr int kSubs = 8, kMaxCode = 4;
+  static constexpr int kSubs = 8, kBytes = 1760, kMaxCode = 4;
   static constexpr bool kHalves = true, kMinima = false;
   const uint8_t *low, *high, *scales, *d;
   CodecQ3K(const std::byte* group, int64_t blocks)
       : low(bytes_of(group)), high(low + blocks * 1024), scales(high + blocks * 512), d(scales + blocks * 192) {}
   void step() { low += 1024, high += 512, scales += 192, d += 32; }
   template <int s>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) {
       const typename V::Bytes two = V::template bits<2 * (s % 4)>(V::load(low + 512 * (s / 4) + 64 * j), 3);
       const typename V::Bytes third = V::template bits<s>(V::load(high + 64 * j), 1);
@@ -271,7 +274,7 @@ struct CodecQ3K {
     }
   }
   template <int i>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     const typename V::Ints four = V::template int_bits<4 * (i / 8)>(V::load_u8(scales + 16 * (i % 8)), 15);
     const typename V::Ints two = V::template int_bits<2 * (i / 4)>(V::load_u8(scales + 16 * (8 + i % 4)), 3);
     const typename V::Ints six = V::add_int(V::template or_int_shifted<4>(four, two), V::set1_int(-32));
@@ -281,22 +284,22 @@ struct CodecQ3K {
 
 template <class V>
 struct CodecQ2K {
-  static constexpr int kSubs = 8, kMaxCode = 3;
+  static constexpr int kSubs = 8, kBytes = 1344, kMaxCode = 3;
   static constexpr bool kHalves = true, kMinima = true;
   const uint8_t *codes, *scales, *d;
   CodecQ2K(const std::byte* group, int64_t blocks)
       : codes(bytes_of(group)), scales(codes + blocks * 1024), d(scales + blocks * 256) {}
   void step() { codes += 1024, scales += 256, d += 64; }
   template <int s>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) c[j] = V::template bits<2 * (s % 4)>(V::load(codes + 512 * (s / 4) + 64 * j), 3);
   }
   template <int i>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     return V::mul(V::load_f16(d), V::to_float(V::template int_bits<0>(V::load_u8(scales + 16 * i), 15)));
   }
   template <int i>
-  typename V::Floats minimum() const {
+  SMELT_INLINE typename V::Floats minimum() const {
     const typename V::Ints four = V::template int_bits<4>(V::load_u8(scales + 16 * i), 15);
     return V::mul(V::mul(V::set1(-1.0F), V::load_f16(d + 32)), V::to_float(four));
   }
@@ -304,14 +307,14 @@ struct CodecQ2K {
 
 template <class V>
 struct CodecIq4Xs {
-  static constexpr int kSubs = 8, kMaxCode = 127;
+  static constexpr int kSubs = 8, kBytes = 2176, kMaxCode = 127;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *low, *high, *d;
   CodecIq4Xs(const std::byte* group, int64_t blocks)
       : codes(bytes_of(group)), low(codes + blocks * 2048), high(low + blocks * 64), d(high + blocks * 32) {}
   void step() { codes += 2048, low += 64, high += 32, d += 32; }
   template <int s>
-  void unpack(typename V::Bytes* c) const {
+  SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(codes + 256 * s + 64 * j);
       c[j] = V::lookup(kNonLinear<V::kBias>.codes, V::template bits<0>(both, 15));
@@ -319,7 +322,7 @@ struct CodecIq4Xs {
     }
   }
   template <int s>
-  typename V::Floats scale() const {
+  SMELT_INLINE typename V::Floats scale() const {
     const typename V::Ints four = V::template int_bits<4 * (s % 2)>(V::load_u8(low + 16 * (s / 2)), 15);
     const typename V::Ints two = V::template int_bits<2 * s>(V::load_u16(high), 3);
     const typename V::Ints six = V::add_int(V::template or_int_shifted<4>(four, two), V::set1_int(-32));

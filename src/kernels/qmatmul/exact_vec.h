@@ -3,6 +3,8 @@
 // one token (codes stay in registers) and for several (unpacked once into a panel), so the result does not depend on m.
 #pragma once
 
+#include <limits>
+
 #include "kernels/qmatmul/codecs_vec.h"
 #include "kernels/qmatmul/kernel.h"
 
@@ -15,27 +17,58 @@ inline int32_t start_of(const ActivationBlock& x, int h) {
   return kMinima || V::kBias == 0 ? 0 : kHalves ? x.offset128_half[h] : x.offset128;
 }
 
-// What a block adds to the sum of one token. c: its 8 registers of codes; scale, minimum: two of each where kHalves.
-template <class V, bool kHalves, bool kMinima>
-inline typename V::Floats add_block(typename V::Floats sum, const typename V::Bytes* c, const typename V::Floats* scale,
-                                    const typename V::Floats* minimum, const ActivationBlock& x) {
-  for (int h = 0; h < (kHalves ? 2 : 1); ++h) {
-    typename V::Ints products = V::set1_int(start_of<V, kHalves, kMinima>(x, h));
-    const int first = kHalves ? 4 * h : 0;
-    for (int j = first; j < (kHalves ? first + 4 : 8); ++j) {
-      products = V::dot(products, c[j], V::broadcast4(x.q + 4 * j));
-    }
-    sum = V::fma(V::to_float(products), V::mul(scale[h], V::set1(x.scale)), sum);
-    if (kMinima) sum = V::fma(minimum[h], V::set1(kHalves ? x.sum_half[h] : x.sum), sum);
+// The activations' sum, of the whole block or of half h.
+template <bool kHalves>
+inline float sum_of(const ActivationBlock& x, int h) {
+  return kHalves ? x.sum_half[h] : x.sum;
+}
+
+// Adds the products of part h of a block to the sum of one row group and token. half: the first half's products times
+// its scale, kept until the second half comes. This, and the minima after it, is the arithmetic of all batch sizes.
+template <class V, bool kHalves, int h>
+SMELT_INLINE inline void add_products(typename V::Floats& sum, typename V::Floats& half, typename V::Ints products,
+                                      typename V::Floats scale, const ActivationBlock& x) {
+  const typename V::Floats values = V::to_float(products);
+  if constexpr (kHalves && h == 0) {
+    half = V::mul(values, scale);
+  } else {
+    const typename V::Floats all = kHalves ? V::fma(values, scale, half) : V::mul(values, scale);
+    sum = V::fma(all, V::set1(x.scale), sum);
   }
-  return sum;
+}
+
+// What a block adds to the sums of T tokens, whose blocks are `stride` apart. c: its 8 registers of codes; scale,
+// minimum: two of each where kHalves. The tokens' chains of dot products go side by side: one alone waits for itself.
+template <class V, bool kHalves, bool kMinima, int T>
+SMELT_INLINE inline void add_block(typename V::Floats (&sums)[T], const typename V::Bytes* c,
+                                   const typename V::Floats* scale, const typename V::Floats* minimum,
+                                   const ActivationBlock* x, int64_t stride) {
+  // Hidden, so that the compiler does not keep an address for each token and block, on the stack.
+  asm("" : "+r"(stride));
+  typename V::Floats halves[T];
+  unrolled<kHalves ? 2 : 1>([&]<int h>() SMELT_INLINE {
+    typename V::Ints products[T];
+    for (int t = 0; t < T; ++t) products[t] = V::set1_int(start_of<V, kHalves, kMinima>(x[t * stride], h));
+#pragma GCC unroll 8
+    for (int j = 4 * h; j < (kHalves ? 4 * h + 4 : 8); ++j) {
+      for (int t = 0; t < T; ++t) products[t] = V::dot(products[t], c[j], V::broadcast4(x[t * stride].q + 4 * j));
+    }
+    for (int t = 0; t < T; ++t) add_products<V, kHalves, h>(sums[t], halves[t], products[t], scale[h], x[t * stride]);
+  });
+  if constexpr (kMinima) {
+    unrolled<kHalves ? 2 : 1>([&]<int h>() SMELT_INLINE {
+      for (int t = 0; t < T; ++t) {
+        sums[t] = V::fma(minimum[h], V::set1(sum_of<kHalves>(x[t * stride], h)), sums[t]);
+      }
+    });
+  }
 }
 
 template <class V, class Codec>
 struct BlockFactors {
   typename V::Floats scale[2], minimum[2];
   template <int s>
-  void load(const Codec& codec) {
+  SMELT_INLINE void load(const Codec& codec) {
     constexpr int kPerBlock = Codec::kHalves ? 2 : 1;
     scale[0] = codec.template scale<kPerBlock * s>();
     if constexpr (Codec::kHalves) scale[1] = codec.template scale<2 * s + 1>();
@@ -45,53 +78,53 @@ struct BlockFactors {
 };
 
 // Few tokens read weights at the speed of memory, and a group's planes are too short for the processor to notice them
-// in time: while a group is computed, the next one is fetched.
-template <class V>
+// in time: while a group is computed, the next one is fetched, in the order of memory.
+template <class V, class Codec>
 struct FetchAhead {
   const std::byte* at;  // null: nothing
-  int64_t step_bytes;   // as many as the current group is read in a step
-  void step() {
+  // Step s of the kSubs of a block.
+  template <int s>
+  SMELT_INLINE void step() {
+    constexpr int kLines = (Codec::kBytes + 63) / 64;
+    asm volatile("" : : : "memory");  // so much code in one piece tempts the compiler to load too early
     if (at == nullptr) return;
-    for (int64_t i = 0; i < step_bytes; i += 64) V::prefetch(at + i);
-    at += step_bytes;
+    for (int i = s * kLines / Codec::kSubs; i < (s + 1) * kLines / Codec::kSubs; ++i) V::prefetch(at + 64 * i);
+    if constexpr (s == Codec::kSubs - 1) at += Codec::kBytes;
   }
 };
 
-// What follows group g of the tile.
-template <class V, class Codec>
-FetchAhead<V> fetch_after(const QTile& tile, int64_t g) {
-  return {g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.ahead[0], tile.block_bytes / Codec::kSubs};
-}
-
-template <class V, class Codec>
-void exact_one_token(const QTile& tile) {
+// T tokens of the tile from token `first` on. Codes stay in registers.
+template <class V, class Codec, int T>
+void exact_few_tokens(const QTile& tile, int64_t first) {
   const int64_t blocks = tile.k / (32 * Codec::kSubs);
+  const int64_t stride = tile.k / 32;
   for (int64_t g = 0; g < tile.n_groups; ++g) {
     Codec codec(tile.groups[g], blocks);
-    FetchAhead<V> ahead = fetch_after<V, Codec>(tile, g);
-    typename V::Floats sum = V::set1(tile.poison[0]);
-    const ActivationBlock* x = tile.x;
+    FetchAhead<V, Codec> ahead{g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.ahead[0]};
+    typename V::Floats sums[T];
+    for (int t = 0; t < T; ++t) sums[t] = V::set1(tile.poison[first + t]);
+    const ActivationBlock* x = tile.x + first * stride;
     for (int64_t b = 0; b < blocks; ++b, x += Codec::kSubs, codec.step()) {
-      unrolled<Codec::kSubs>([&]<int s>() {
-        ahead.step();
+      unrolled<Codec::kSubs>([&]<int s>() SMELT_INLINE {
+        ahead.template step<s>();
         typename V::Bytes c[8];
         BlockFactors<V, Codec> factors;
         codec.template unpack<s>(c);
         factors.template load<s>(codec);
-        sum = add_block<V, Codec::kHalves, Codec::kMinima>(sum, c, factors.scale, factors.minimum, x[s]);
+        add_block<V, Codec::kHalves, Codec::kMinima, T>(sums, c, factors.scale, factors.minimum, x + s, stride);
       });
     }
-    V::store_floats(tile.out + 16 * g, sum);
+    for (int t = 0; t < T; ++t) V::store_floats(tile.out + (first + t) * tile.out_stride + 16 * g, sums[t]);
   }
 }
 
 // Unpacks group g of up to kChunkBlocks blocks of 32 from where the codec stands.
 template <class V, class Codec>
-void fill_exact_panel(Codec& codec, FetchAhead<V>& ahead, int64_t g, int64_t n_blocks, ExactPanel& panel) {
+void fill_exact_panel(Codec& codec, FetchAhead<V, Codec>& ahead, int64_t g, int64_t n_blocks, ExactPanel& panel) {
   constexpr int kPerBlock = Codec::kHalves ? 2 : 1;
   for (int64_t b = 0; b < n_blocks; b += Codec::kSubs, codec.step()) {
-    unrolled<Codec::kSubs>([&]<int s>() {
-      ahead.step();
+    unrolled<Codec::kSubs>([&]<int s>() SMELT_INLINE {
+      ahead.template step<s>();
       typename V::Bytes c[8];
       BlockFactors<V, Codec> factors;
       codec.template unpack<s>(c);
@@ -103,16 +136,6 @@ void fill_exact_panel(Codec& codec, FetchAhead<V>& ahead, int64_t g, int64_t n_b
       }
     });
   }
-}
-
-// sum + products of block h of one row group, as add_block has it. minimum: 16 values, read only where there are
-// minima.
-template <class V, bool kHalves, bool kMinima, int h>
-inline typename V::Floats add_products(typename V::Floats sum, typename V::Ints products, typename V::Floats scale,
-                                       const float* minimum, const ActivationBlock& x) {
-  sum = V::fma(V::to_float(products), V::mul(scale, V::set1(x.scale)), sum);
-  if constexpr (kMinima) sum = V::fma(V::load_floats(minimum), V::set1(kHalves ? x.sum_half[h] : x.sum), sum);
-  return sum;
 }
 
 // G groups from group g on times T tokens of a panel, whose sums stay in registers; they are read from and written to
@@ -127,7 +150,8 @@ void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
     for (int r = 0; r < G; ++r) sums[r][t] = V::load_floats(out + t * tile.out_stride + 16 * r);
   }
   for (int64_t b = 0; b < n_blocks; ++b) {
-    unrolled<kPerBlock>([&]<int h>() {
+    typename V::Floats halves[G][T];
+    unrolled<kPerBlock>([&]<int h>() SMELT_INLINE {
       typename V::Ints products[G][T];
       for (int t = 0; t < T; ++t) {
         for (int r = 0; r < G; ++r) products[r][t] = V::set1_int(start_of<V, kHalves, kMinima>(x[t * stride + b], h));
@@ -143,13 +167,21 @@ void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
       }
       for (int r = 0; r < G; ++r) {
         const typename V::Floats scale = V::load_floats(panel.scale[kPerBlock * b + h][g + r]);
-        const float* minimum = panel.minimum[kPerBlock * b + h][g + r];
         for (int t = 0; t < T; ++t) {
-          const ActivationBlock& at = x[t * stride + b];
-          sums[r][t] = add_products<V, kHalves, kMinima, h>(sums[r][t], products[r][t], scale, minimum, at);
+          add_products<V, kHalves, h>(sums[r][t], halves[r][t], products[r][t], scale, x[t * stride + b]);
         }
       }
     });
+    if constexpr (kMinima) {
+      unrolled<kPerBlock>([&]<int h>() SMELT_INLINE {
+        for (int r = 0; r < G; ++r) {
+          const typename V::Floats minimum = V::load_floats(panel.minimum[kPerBlock * b + h][g + r]);
+          for (int t = 0; t < T; ++t) {
+            sums[r][t] = V::fma(minimum, V::set1(sum_of<kHalves>(x[t * stride + b], h)), sums[r][t]);
+          }
+        }
+      });
+    }
   }
   for (int t = 0; t < T; ++t) {
     for (int r = 0; r < G; ++r) V::store_floats(out + t * tile.out_stride + 16 * r, sums[r][t]);
@@ -185,10 +217,7 @@ void exact_several_tokens(const QTile& tile) {
   // several.
   const auto codec_at = [&](int64_t g) { return Codec(tile.groups[g < tile.n_groups ? g : 0], blocks); };
   Codec codecs[kPanelGroups] = {codec_at(0), codec_at(1), codec_at(2), codec_at(3)};
-  FetchAhead<V> ahead[kPanelGroups];
-  for (int64_t g = 0; g < kPanelGroups; ++g) {
-    ahead[g] = {g < tile.n_groups ? tile.ahead[g] : nullptr, tile.block_bytes / Codec::kSubs};
-  }
+  FetchAhead<V, Codec> ahead[kPanelGroups] = {{tile.ahead[0]}, {tile.ahead[1]}, {tile.ahead[2]}, {tile.ahead[3]}};
   const int64_t n_groups = (tile.n_groups + V::kTileGroups - 1) / V::kTileGroups * V::kTileGroups;
   for (int64_t t = 0; t < tile.m; ++t) {
     for (int64_t g = 0; g < n_groups; ++g)
@@ -201,11 +230,29 @@ void exact_several_tokens(const QTile& tile) {
   }
 }
 
+// All tokens in batches of 8, 4, 2 and 1, each over all groups.
+template <class V, class Codec>
+void exact_in_batches(const QTile& tile) {
+  int64_t t = 0;
+  const auto batches = [&]<int n>() {
+    for (; t + n <= tile.m; t += n) exact_few_tokens<V, Codec, n>(tile, t);
+  };
+  batches.template operator()<8>();
+  batches.template operator()<4>();
+  batches.template operator()<2>();
+  batches.template operator()<1>();
+}
+
 template <class V>
 void exact_tile(const QTile& tile) {
   with_codec<V>(tile.dtype, [&]<class Codec>() {
+    // Codes that take long to unpack are worth a panel from the second batch on.
+    constexpr int64_t kMostInBatches = Codec::kSubs == 1 ? std::numeric_limits<int64_t>::max() : 8;
+    if constexpr (V::kManyRegisters) {
+      if (tile.m <= kMostInBatches) return exact_in_batches<V, Codec>(tile);
+    }
     if (tile.m == 1)
-      exact_one_token<V, Codec>(tile);
+      exact_few_tokens<V, Codec, 1>(tile, 0);
     else
       exact_several_tokens<V, Codec>(tile);
   });

@@ -36,7 +36,6 @@ struct QTile {
   int64_t k;
   int64_t n_groups;
   const std::byte* ahead[kPanelGroups];  // what will probably be read in a group's place next, to be fetched; or null
-  int64_t block_bytes;                   // of 16 rows
   const ActivationBlock* x;              // [m][k / 32]
   const float* poison;                   // [m]
   int64_t m;

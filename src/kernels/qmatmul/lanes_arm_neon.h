@@ -45,8 +45,9 @@ struct LanesNeon {
   static constexpr int kBias = Dot::kBias;
   // 3 tokens' sums of 16 rows as ints and as floats fill 24 of 32 registers.
   static constexpr int kTileGroups = 1, kTileTokens = 3;
+  static constexpr bool kManyRegisters = false;  // for the codes of a block beside the sums of 8 tokens
 
-  static void prefetch(const std::byte* p) { __builtin_prefetch(p, 0, 2); }
+  static void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
 
   // Bytes: codes.
   static Bytes load(const void* p) { return read_as<Bytes>(p); }

@@ -20,6 +20,7 @@ struct LanesPortable {
   using Floats = std::array<float, 16>;
   static constexpr int kBias = 128;
   static constexpr int kTileGroups = 4, kTileTokens = 2;  // a tile of the prefill kernel
+  static constexpr bool kManyRegisters = false;           // for the codes of a block beside the sums of 8 tokens
 
   template <class A, class F>
   static A make(const F& f) {
@@ -40,7 +41,7 @@ struct LanesPortable {
     return out;
   }
 
-  static void prefetch(const std::byte*) {}
+  static void prefetch(const void*) {}
 
   static Bytes load(const void* p) { return load_as<Bytes>(p); }
   static void store(void* p, const Bytes& a) { std::memcpy(p, a.data(), sizeof(a)); }

@@ -28,11 +28,13 @@ struct Lanes256 {
   static constexpr int kBias = Dot::kBias;
   // Sums as ints are kept in registers; those as floats are needed once in 32 inputs and may wait on the stack.
   static constexpr int kTileGroups = 1, kTileTokens = Dot::kTileTokens;
+  static constexpr bool kManyRegisters = false;  // for the codes of a block beside the sums of 8 tokens
 
   static __m256i load256(const void* p, int i) { return _mm256_loadu_si256(static_cast<const __m256i*>(p) + i); }
   static Pair256i twice(__m256i a) { return {a, a}; }
 
-  static void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); }
+  // Not by the intrinsic: g++ 12 drops loops that do nothing else.
+  static void prefetch(const void* p) { asm volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(p))); }
 
   // Bytes: codes.
   static Bytes load(const void* p) { return {load256(p, 0), load256(p, 1)}; }

@@ -42,7 +42,6 @@ struct Job {
             .k = x.k,
             .n_groups = 0,
             .ahead = {},
-            .block_bytes = kRows16 * dtype_info(dtype).block_bytes,
             .x = x.blocks,
             .poison = x.poison,
             .m = x.m,

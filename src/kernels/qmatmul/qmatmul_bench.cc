@@ -1,6 +1,6 @@
 // Speed of the int8 products on one core, by instruction set and weight type. exact/1: one token, as when writing, over
-// weights that no cache holds, in bytes of weights a second. exact/8: eight sequences. prefill/512: a prompt, in int8
-// operations a second.
+// weights that no cache holds, in bytes of weights a second. exact/2 to 16: guesses of speculation, and several
+// sequences. prefill/512: a prompt, in int8 operations a second.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -73,8 +73,10 @@ const bool kRegistered = [] {
       const int64_t large = isa == Isa::reference ? 1024 : 65536;  // at least 42 MB
       benchmark::RegisterBenchmark(("qmatmul/exact/1/" + name).c_str(), multiply,
                                    Case{isa, info.dtype, QArithmetic::exact, 1, large});
-      benchmark::RegisterBenchmark(("qmatmul/exact/8/" + name).c_str(), multiply,
-                                   Case{isa, info.dtype, QArithmetic::exact, 8, large / 4});
+      for (const int64_t m : {2, 4, 8, 16}) {
+        benchmark::RegisterBenchmark(("qmatmul/exact/" + std::to_string(m) + "/" + name).c_str(), multiply,
+                                     Case{isa, info.dtype, QArithmetic::exact, m, large / 4});
+      }
       benchmark::RegisterBenchmark(("qmatmul/prefill/512/" + name).c_str(), multiply,
                                    Case{isa, info.dtype, QArithmetic::prefill, isa == Isa::reference ? 16 : 512, 1024});
     }
