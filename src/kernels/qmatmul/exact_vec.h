@@ -37,6 +37,13 @@ SMELT_INLINE inline void add_products(typename V::Floats& sum, typename V::Float
   }
 }
 
+// Adds the minimum of a block or of half h of it to the sums of T tokens.
+template <class V, bool kHalves, int T>
+SMELT_INLINE inline void add_minimum(typename V::Floats (&sums)[T], typename V::Floats minimum,
+                                     const ActivationBlock* x, int h, int64_t stride) {
+  for (int t = 0; t < T; ++t) sums[t] = V::fma(minimum, V::set1(sum_of<kHalves>(x[t * stride], h)), sums[t]);
+}
+
 // What a block adds to the sums of T tokens, whose blocks are `stride` apart. c: its 8 registers of codes; scale,
 // minimum: two of each where kHalves. The tokens' chains of dot products go side by side: one alone waits for itself.
 template <class V, bool kHalves, bool kMinima, int T>
@@ -55,13 +62,7 @@ SMELT_INLINE inline void add_block(typename V::Floats (&sums)[T], const typename
     }
     for (int t = 0; t < T; ++t) add_products<V, kHalves, h>(sums[t], halves[t], products[t], scale[h], x[t * stride]);
   });
-  if constexpr (kMinima) {
-    unrolled<kHalves ? 2 : 1>([&]<int h>() SMELT_INLINE {
-      for (int t = 0; t < T; ++t) {
-        sums[t] = V::fma(minimum[h], V::set1(sum_of<kHalves>(x[t * stride], h)), sums[t]);
-      }
-    });
-  }
+  for (int h = 0; kMinima && h < (kHalves ? 2 : 1); ++h) add_minimum<V, kHalves, T>(sums, minimum[h], x, h, stride);
 }
 
 template <class V, class Codec>
@@ -172,15 +173,11 @@ void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
         }
       }
     });
-    if constexpr (kMinima) {
-      unrolled<kPerBlock>([&]<int h>() SMELT_INLINE {
-        for (int r = 0; r < G; ++r) {
-          const typename V::Floats minimum = V::load_floats(panel.minimum[kPerBlock * b + h][g + r]);
-          for (int t = 0; t < T; ++t) {
-            sums[r][t] = V::fma(minimum, V::set1(sum_of<kHalves>(x[t * stride + b], h)), sums[r][t]);
-          }
-        }
-      });
+    for (int h = 0; kMinima && h < kPerBlock; ++h) {
+      for (int r = 0; r < G; ++r) {
+        const auto minimum = V::load_floats(panel.minimum[kPerBlock * b + h][g + r]);
+        add_minimum<V, kHalves, T>(sums[r], minimum, x + b, h, stride);
+      }
     }
   }
   for (int t = 0; t < T; ++t) {
