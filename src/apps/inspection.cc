@@ -73,18 +73,38 @@ class Lines {
   std::string out_;
 };
 
+std::string positions(const ModelConfig& config) {
+  if (config.learned_positions) return "learned, a row for each";
+  std::string text = fmt::format("RoPE base {:g}, {} of {} values in {}", config.rope_base, config.n_rope,
+                                 config.d_head, layout_name(config.rope_layout));
+  const auto n_without = std::count_if(config.layers.begin(), config.layers.end(),
+                                       [](const LayerConfig& layer) { return !layer.rotates; });
+  if (n_without > 0) text += fmt::format(", none in {} layers", n_without);
+  return text;
+}
+
+std::string windows(const ModelConfig& config) {
+  if (config.window > 0) return fmt::format(", each sees {}", config.window);
+  int64_t window = 0;
+  int64_t n = 0;
+  for (const LayerConfig& layer : config.layers) {
+    window = std::max(window, layer.window);
+    n += layer.window > 0 ? 1 : 0;
+  }
+  return n == 0 ? "" : fmt::format(", each sees {} in {} layers", window, n);
+}
+
 void add_config(Lines& lines, const ModelConfig& config) {
   lines.add("name", escape_for_display(config.name));
   lines.add("architecture", escape_for_display(config.architecture));
   lines.add("layers", fmt::format("{}, width {}, feed-forward {}", config.n_layers, config.d_model, config.d_ff));
   lines.add("attention",
             fmt::format("{} heads of {}, {} for keys and values", config.n_heads, config.d_head, config.n_kv_heads));
-  lines.add("positions", fmt::format("RoPE base {:g}, {} of {} values in {}", config.rope_base, config.n_rope,
-                                     config.d_head, layout_name(config.rope_layout)));
-  lines.add("norm", fmt::format("RMS, epsilon {:g}", config.rms_norm_eps));
+  lines.add("positions", positions(config));
+  lines.add("norm",
+            fmt::format("{}, epsilon {:g}", config.norm == NormKind::rms ? "RMS" : "layer norm", config.norm_eps));
   lines.add("output head", config.tied_head ? "tied to the embedding" : "its own");
-  const std::string window = config.window > 0 ? fmt::format(", each sees {}", config.window) : "";
-  lines.add("context", fmt::format("{} tokens in training{}", config.n_ctx_train, window));
+  lines.add("context", fmt::format("{} tokens in training{}", config.n_ctx_train, windows(config)));
 }
 
 void add_tokenizer(Lines& lines, const Inspection& inspection) {
@@ -136,7 +156,8 @@ ordered_json config_json(const ModelConfig& config) {
           {"n_vocab", config.n_vocab},
           {"n_ctx_train", config.n_ctx_train},
           {"window", config.window},
-          {"rms_norm_eps", config.rms_norm_eps},
+          {"norm", config.norm == NormKind::rms ? "rms" : "layer"},
+          {"norm_eps", config.norm_eps},
           {"rope_base", config.rope_base},
           {"n_rope", config.n_rope},
           {"rope_layout", config.rope_layout == RopeLayout::interleaved ? "interleaved" : "half_split"},

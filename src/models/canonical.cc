@@ -10,29 +10,15 @@
 #include "models/family.h"
 #include "models/model.h"
 #include "models/rope_config.h"
+#include "models/weight_binder.h"
 
 namespace smelt {
 namespace {
 
-// Rows of each head, half-split ↔ interleaved: pair i of a head is rows (i, i + half) there and (2i, 2i + 1) here.
-std::vector<int32_t> reorder_heads(int64_t n_heads, int64_t d_head, Dialect target) {
-  std::vector<int32_t> order(static_cast<size_t>(n_heads * d_head));
-  const int64_t half = d_head / 2;
-  for (int64_t h = 0; h < n_heads; ++h) {
-    for (int64_t i = 0; i < d_head; ++i) {
-      const int64_t split = h * d_head + i;
-      const int64_t interleaved = h * d_head + 2 * (i % half) + i / half;
-      const bool to_gguf = target == Dialect::gguf;
-      order[static_cast<size_t>(to_gguf ? interleaved : split)] = static_cast<int32_t>(to_gguf ? split : interleaved);
-    }
-  }
-  return order;
-}
-
 class Translator {
  public:
   Translator(CanonicalModel& model, const ModelFamily& family, Dialect target)
-      : model_(model), family_(family), target_(target), source_(model.checkpoint->dialect()) {}
+      : model_(model), family_(family), target_(target) {}
 
   // Tensors outside the layers first, as they come, then layer by layer.
   Status add_tensors() {
@@ -58,21 +44,38 @@ class Translator {
   }
 
   Status add(const TensorName& name, int64_t layer) {
-    const TensorEntry* source = model_.checkpoint->find_tensor(layer_name(name_in(name, source_), layer));
+    const TensorEntry* source = find_tensor(*model_.checkpoint, family_, name, layer);
     const bool is_unused_head = model_.config.tied_head && std::string_view(name.gguf) == "output.weight";
     if (source == nullptr || is_unused_head) return {};
     const std::string target_name = layer_name(name_in(name, target_), layer);
+    if (name.form == ValueForm::plus_one) return add_shifted(target_name, *source);
+    if (name.form == ValueForm::transposed) return add_transposed(target_name, *source);
     CanonicalTensor tensor{.name = target_name, .source = source, .shape = source->view.shape, .row_order = {}};
-    if (name.order != RowOrder::same) {
-      const ModelConfig& c = model_.config;
-      tensor.row_order =
-          reorder_heads(name.order == RowOrder::query_heads ? c.n_heads : c.n_kv_heads, c.d_head, target_);
-    }
+    tensor.row_order = row_order(name.order, model_.config, target_);
     if (tensor.row_order.empty() || source->view.shape.rank > 1) {
       model_.tensors.push_back(std::move(tensor));
       return {};
     }
     return add_reordered_vector(target_name, *source, tensor.row_order);
+  }
+
+  Status add_shifted(const std::string& name, const TensorEntry& source) {
+    std::vector<float> values(static_cast<size_t>(source.view.columns()));
+    source.view.decode_row_into(0, values.data());
+    const float shift = target_ == Dialect::gguf ? 1.0F : -1.0F;
+    for (float& value : values) value += shift;
+    add_generated(name, std::move(values));
+    return {};
+  }
+
+  Status add_transposed(const std::string& name, const TensorEntry& source) {
+    SMELT_ASSIGN(std::vector<std::byte> turned,
+                 transpose(source.view).with_context(model_.checkpoint->describe(source)));
+    auto bytes = std::make_shared<const std::vector<std::byte>>(std::move(turned));
+    const TensorView view{
+        .dtype = source.view.dtype, .shape = {source.view.columns(), source.view.rows()}, .bytes = *bytes};
+    add_owned(name, view, std::move(bytes));
+    return {};
   }
 
   // A vector is one row for those who copy rows, so its values are put in order here.
@@ -97,7 +100,6 @@ class Translator {
   CanonicalModel& model_;
   const ModelFamily& family_;
   Dialect target_;
-  Dialect source_;
 };
 
 // A model that is complete and well-formed: nothing is written from one that could not be run.
@@ -136,9 +138,14 @@ Result<CanonicalModel> to_gguf_terms(std::shared_ptr<const Checkpoint> checkpoin
   }
   Translator translator(model, *family, Dialect::gguf);
   SMELT_TRY(translator.add_tensors());
-  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(model.checkpoint->metadata()));
+  if (model.config.n_rope == 0) return model;
+  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(model.checkpoint->metadata(), family->form.hf));
   if (rope.scaling == RopeScaling::llama3) {
     translator.add_generated("rope_freqs.weight", make_rope_factors(rope, model.config.n_rope));
+  }
+  if (rope.scaling == RopeScaling::longrope) {
+    translator.add_generated("rope_factors_long.weight", rope.long_factors);
+    translator.add_generated("rope_factors_short.weight", rope.short_factors);
   }
   return model;
 }

@@ -21,7 +21,8 @@ inline constexpr const char* kAttachmentPrefix = "smelt.attachment.";
 // Of the small files of a folder those that travel through GGUF, and that come out of it: no others, whatever a file
 // says.
 bool is_kept_attachment(std::string_view name);
-// llama3 scaling, whose result GGUF keeps in the tensor rope_freqs.weight: "smelt.rope_scaling.factor", …
+// llama3 scaling, whose result GGUF keeps in the tensor rope_freqs.weight, and dynamic scaling, which GGUF does not
+// know: "smelt.rope_scaling.factor", …
 inline constexpr const char* kRopeScalingPrefix = "smelt.rope_scaling.";
 // Fields of config.json that GGUF has no key for: "smelt.config.initializer_range".
 inline constexpr const char* kConfigPrefix = "smelt.config.";
@@ -32,7 +33,7 @@ inline constexpr const char* kMetadataFile = "smelt_metadata.json";
 bool has_vocab(const Checkpoint& checkpoint);
 
 // Whether hf_files makes this field of config.json from GGUF's own keys and tensors; others travel with kConfigPrefix.
-bool is_translated_config_key(std::string_view key);
+bool is_translated_config_key(std::string_view key, const ModelFamily& family);
 
 // The GGUF key-value section for a checkpoint of either dialect, tokenizer included, general.file_type and split.* not.
 Result<Metadata> gguf_metadata(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config);

@@ -1,6 +1,5 @@
-// What the families of Llama's form share: pre-norm decoder layers of grouped-query attention with rotary positions and
-// a SwiGLU feed-forward. Each family's file says in what it differs; configurations are read by decoder_config.cc,
-// weights and the forward pass are in llama.cc.
+// What the decoder families share: the reading of configurations (decoder_config.cc) and layers that follow them
+// (layers/decoder.cc). A family's file has its table of tensors and says in what it differs from Llama (DecoderForm).
 #pragma once
 
 #include <memory>
@@ -10,19 +9,26 @@
 
 namespace smelt {
 
-struct DecoderVariant {
-  const char* name;      // the family, and the prefix of its GGUF keys
-  RopeLayout gguf_rope;  // Hugging Face's is always half_split
-  bool gguf_window;      // whether attention.sliding_window is honoured
-  // What only this family's config.json can have: read, or refused.
-  Status (*read_hf_variant)(const Metadata& metadata, ModelConfig& config);
-};
-
-Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const DecoderVariant& variant);
+Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const ModelFamily& family);
 // The key that gives the number of layers, for messages.
 std::string n_layers_key(const Checkpoint& checkpoint, const ModelFamily& family);
 
 Result<std::shared_ptr<const Model>> load_decoder(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
                                                   Compute compute, const ModelFamily& family);
+
+// Published checkpoints give a window and switch it off; "layer_types" says the same layer by layer since
+// transformers 5.
+Status refuse_windows(const Metadata& metadata);
+// The kind of each layer from config.json's "layer_types" ("full_attention", "sliding_attention"), or, where that is
+// missing, every `pattern`-th layer full; those that slide get `window`.
+Status read_layer_types(const Metadata& metadata, int64_t window, int64_t pattern, ModelConfig& config);
+// The same from GGUF's PREFIX.attention.sliding_window_pattern: a number, or one flag a layer.
+Status read_window_pattern(const Metadata& metadata, int64_t window, int64_t pattern, ModelConfig& config);
+// Writes the window, and the flags where they are not those of `pattern`.
+void add_window_pattern(const ModelConfig& config, int64_t pattern, const std::string& prefix, Metadata& metadata);
+// "layer_types" and "sliding_window".
+void add_layer_types(const ModelConfig& config, Metadata& metadata);
+// The double that prints as the float does: 1e-06 and not 9.999999974752427e-07.
+MetaValue json_number(float value);
 
 }  // namespace smelt

@@ -1,4 +1,4 @@
-// The configuration of families of Llama's form, from GGUF keys or config.json. Called by the families' parse_config.
+// The configuration of decoders, from GGUF keys or config.json. Called by models.cc through the families' tables.
 // What a family's variants have and smelt does not is refused by key and value.
 #include <fmt/format.h>
 
@@ -15,7 +15,9 @@ struct Keys {
   std::string n_layers, d_model, d_ff, n_heads, n_kv_heads, d_head, n_ctx, n_vocab, eps;
 };
 
-Keys gguf_keys(const std::string& prefix) {
+Keys gguf_keys(const ModelFamily& family) {
+  const std::string prefix = family.gguf_architecture;
+  const bool is_rms = family.form.norm == NormKind::rms;
   return {prefix + ".block_count",
           prefix + ".embedding_length",
           prefix + ".feed_forward_length",
@@ -24,13 +26,15 @@ Keys gguf_keys(const std::string& prefix) {
           prefix + ".attention.key_length",
           prefix + ".context_length",
           prefix + ".vocab_size",
-          prefix + ".attention.layer_norm_rms_epsilon"};
+          prefix + (is_rms ? ".attention.layer_norm_rms_epsilon" : ".attention.layer_norm_epsilon")};
 }
 
-Keys hf_keys() {
-  return {"num_hidden_layers",       "hidden_size",         "intermediate_size",
-          "num_attention_heads",     "num_key_value_heads", "head_dim",
-          "max_position_embeddings", "vocab_size",          "rms_norm_eps"};
+std::string or_none(const char* key) { return key == nullptr ? "" : key; }
+
+Keys hf_keys(const ModelFamily& family) {
+  const HfKeys& keys = family.form.hf;
+  return {keys.n_layers,        keys.d_model, keys.d_ff,    keys.n_heads,     or_none(keys.n_kv_heads),
+          or_none(keys.d_head), keys.n_ctx,   "vocab_size", or_none(keys.eps)};
 }
 
 Status read_heads(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
@@ -54,12 +58,14 @@ Status read_heads(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
   return {};
 }
 
-Status read_sizes(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
+Status read_sizes(const Metadata& metadata, const Keys& keys, float default_eps, ModelConfig& c) {
   SMELT_ASSIGN(c.n_layers, read_count(metadata, keys.n_layers, {1, kMaxLayers}));
   SMELT_ASSIGN(c.d_model, read_count(metadata, keys.d_model, {1, kMaxModelDim}));
-  SMELT_ASSIGN(c.d_ff, read_count(metadata, keys.d_ff, {1, kMaxFeedForward}));
+  SMELT_ASSIGN(const auto d_ff, find_count(metadata, keys.d_ff, {1, kMaxFeedForward}));
+  if (!d_ff && keys.d_ff != "n_inner") return input_error(fmt::format("key '{}' is missing", keys.d_ff));
+  c.d_ff = d_ff.value_or(4 * c.d_model);  // as GPT-2 means it
   SMELT_ASSIGN(c.n_ctx_train, read_count(metadata, keys.n_ctx, {1, kMaxContext}));
-  SMELT_ASSIGN(c.rms_norm_eps, read_float_or(metadata, keys.eps, 0, 1, 1e-6F));
+  SMELT_ASSIGN(c.norm_eps, read_float_or(metadata, keys.eps, 0, 1, default_eps));
   return read_heads(metadata, keys, c);
 }
 
@@ -73,13 +79,15 @@ Status read_rotated_dims(const Metadata& metadata, const std::string& key, Model
 constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
 
 // The embedding has the last word on the vocabulary's size; keys that say otherwise are wrong.
-Status read_vocab_size(const Checkpoint& checkpoint, const Keys& keys, const char* embedding_name, ModelConfig& c) {
+Status read_vocab_size(const Checkpoint& checkpoint, const ModelFamily& family, const Keys& keys, ModelConfig& c) {
   const Metadata& metadata = checkpoint.metadata();
-  const TensorEntry* embedding = checkpoint.find_tensor(embedding_name);
+  const TensorName* name = find_tensor_name(family, "token_embd.weight", Dialect::gguf);
+  const TensorEntry* embedding = find_tensor(checkpoint, family, *name, -1);
   SMELT_ASSIGN(const auto stated, find_count(metadata, keys.n_vocab, {1, kMaxVocab}));
   const int64_t rows = embedding == nullptr ? 0 : embedding->view.rows();
   if (stated && embedding != nullptr && *stated != rows) {
-    return bad_count(metadata, keys.n_vocab, *stated, fmt::format("but tensor '{}' has {} rows", embedding_name, rows));
+    return bad_count(metadata, keys.n_vocab, *stated,
+                     fmt::format("but tensor '{}' has {} rows", embedding->name, rows));
   }
   SMELT_ASSIGN(const std::vector<std::string>* tokens, metadata.find_strings(kTokensKey));
   const auto n_tokens = static_cast<int64_t>(tokens == nullptr ? 0 : tokens->size());
@@ -115,66 +123,148 @@ Status refuse_foreign_weights(const Metadata& metadata) {
   return {};
 }
 
-Result<ModelConfig> parse_gguf_config(const Checkpoint& checkpoint, const DecoderVariant& variant, ModelConfig c) {
+void take_form(const DecoderForm& form, ModelConfig& c) {
+  c.norm = form.norm;
+  c.activation = form.activation;
+  c.gated = form.gated;
+  c.plain_norms = form.plain_norms;
+  c.qk_norm = form.qk_norm;
+  c.learned_positions = !form.rotates;
+}
+
+float default_eps(const DecoderForm& form) { return form.norm == NormKind::rms ? 1e-6F : 1e-5F; }
+
+Status read_gguf_positions(const Checkpoint& checkpoint, const ModelFamily& family, ModelConfig& c) {
   const Metadata& metadata = checkpoint.metadata();
-  const std::string prefix = variant.name;
-  const Keys keys = gguf_keys(prefix);
+  const std::string prefix = family.gguf_architecture;
+  if (!family.form.rotates) return {};
+  SMELT_TRY(read_rotated_dims(metadata, prefix + ".rope.dimension_count", c));
+  SMELT_ASSIGN(const RopeConfig rope, parse_gguf_rope(checkpoint, prefix, c.n_rope));
+  c.rope_layout = family.form.gguf_rope;
+  SMELT_TRY(apply_rope(rope, c));
+  SMELT_ASSIGN(const auto factors, find_rope_factors(checkpoint, c.n_rope));
+  for (size_t i = 0; factors && i < c.inv_freq.size(); ++i) c.inv_freq[i] /= (*factors)[i];
+  return {};
+}
+
+Result<ModelConfig> parse_gguf_config(const Checkpoint& checkpoint, const ModelFamily& family, ModelConfig c) {
+  const Metadata& metadata = checkpoint.metadata();
+  const std::string prefix = family.gguf_architecture;
+  const Keys keys = gguf_keys(family);
   SMELT_ASSIGN(const auto name, metadata.find_string("general.name"));
   c.name = name.value_or("");
-  SMELT_TRY(read_sizes(metadata, keys, c));
-  SMELT_TRY(read_vocab_size(checkpoint, keys, "token_embd.weight", c));
+  SMELT_TRY(read_sizes(metadata, keys, default_eps(family.form), c));
+  SMELT_TRY(read_vocab_size(checkpoint, family, keys, c));
   SMELT_TRY(refuse_gguf_variants(metadata, prefix, c));
-  if (variant.gguf_window) {
+  if (family.form.gguf_window) {
     SMELT_ASSIGN(const auto window, find_count(metadata, prefix + ".attention.sliding_window", {0, kMaxContext}));
     c.window = window.value_or(0);
   }
-  SMELT_TRY(read_rotated_dims(metadata, prefix + ".rope.dimension_count", c));
-  SMELT_ASSIGN(const RopeConfig rope, parse_gguf_rope(metadata, prefix));
-  SMELT_ASSIGN(const auto factors, find_rope_factors(checkpoint, c.n_rope));
+  SMELT_TRY(read_gguf_positions(checkpoint, family, c));
   c.tied_head = checkpoint.find_tensor("output.weight") == nullptr;
-  c.rope_layout = variant.gguf_rope;
-  c.rope_base = rope.base;
-  c.inv_freq = make_inv_freq(rope, c.n_rope);
-  for (size_t i = 0; factors && i < c.inv_freq.size(); ++i) c.inv_freq[i] /= (*factors)[i];
+  if (family.form.read_gguf != nullptr) SMELT_TRY(family.form.read_gguf(metadata, c));
   return c;
 }
 
-Result<ModelConfig> parse_hf_config(const Checkpoint& checkpoint, const DecoderVariant& variant, ModelConfig c) {
+Status read_hf_activation(const Metadata& metadata, const DecoderForm& form) {
+  static constexpr struct {
+    const char* name;
+    Activation activation;
+  } kNames[] = {{"silu", Activation::silu},
+                {"swish", Activation::silu},
+                {"gelu_pytorch_tanh", Activation::gelu_tanh},
+                {"gelu_new", Activation::gelu_tanh},
+                {"gelu_fast", Activation::gelu_tanh},
+                {"gelu", Activation::gelu_erf},
+                {"relu2", Activation::relu_squared}};
+  const char* key = form.hf.activation;
+  SMELT_ASSIGN(const auto value, metadata.find_string(key));
+  if (!value) return {};
+  const char* only = nullptr;
+  for (const auto& [name, activation] : kNames) {
+    if (activation != form.activation) continue;
+    if (*value == name) return {};
+    if (only == nullptr) only = name;
+  }
+  return bad_value(metadata, key, fmt::format("'{}'", escape_for_display(*value)),
+                   fmt::format("only '{}' is supported", only));
+}
+
+// Of a head's values the share that is rotated, counted as transformers does.
+Status read_rotated_values(const Metadata& metadata, const DecoderForm& form, ModelConfig& c) {
+  c.n_rope = c.d_head;
+  SMELT_ASSIGN(const float share, read_rotated_share(metadata, form.hf.rotated_share));
+  if (share == 1.0F) return {};
+  if (form.hf.rotated_share == nullptr) {
+    return bad_value(metadata, rotated_share_key(metadata, form.hf.rotated_share), fmt::format("{:g}", share),
+                     "only 1 is supported");
+  }
+  c.n_rope = static_cast<int64_t>(static_cast<double>(c.d_head) * static_cast<double>(share) + 1e-6);
+  if (c.n_rope >= 2 && c.n_rope % 2 == 0) return {};
+  return bad_value(metadata, rotated_share_key(metadata, form.hf.rotated_share), fmt::format("{:g}", share),
+                   fmt::format("which rotates {} of {} values; wanted an even number", c.n_rope, c.d_head));
+}
+
+Status read_hf_positions(const Metadata& metadata, const DecoderForm& form, ModelConfig& c) {
+  if (!form.rotates) return {};
+  SMELT_TRY(read_rotated_values(metadata, form, c));
+  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(metadata, form.hf));
+  c.rope_layout = RopeLayout::half_split;
+  return apply_rope(rope, c);
+}
+
+Result<ModelConfig> parse_hf_config(const Checkpoint& checkpoint, const ModelFamily& family, ModelConfig c) {
   const Metadata& metadata = checkpoint.metadata();
-  const Keys keys = hf_keys();
+  const DecoderForm& form = family.form;
+  const Keys keys = hf_keys(family);
   SMELT_ASSIGN(const auto name, metadata.find_string("_name_or_path"));
   c.name = name.value_or("");
-  SMELT_TRY(read_sizes(metadata, keys, c));
-  SMELT_TRY(read_vocab_size(checkpoint, keys, "model.embed_tokens.weight", c));
-  SMELT_TRY(require_string(metadata, "hidden_act", "silu"));
+  SMELT_TRY(read_sizes(metadata, keys, default_eps(form), c));
+  SMELT_TRY(read_vocab_size(checkpoint, family, keys, c));
+  SMELT_TRY(read_hf_activation(metadata, form));
   SMELT_TRY(refuse_foreign_weights(metadata));
-  SMELT_TRY(variant.read_hf_variant(metadata, c));
-  c.n_rope = c.d_head;
-  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(metadata));
   SMELT_ASSIGN(const auto tied, metadata.find_bool("tie_word_embeddings"));
-  c.tied_head = tied.value_or(false);
-  c.rope_layout = RopeLayout::half_split;
-  c.rope_base = rope.base;
-  c.inv_freq = make_inv_freq(rope, c.n_rope);
+  c.tied_head = tied.value_or(form.tied_default);
+  SMELT_TRY(read_hf_positions(metadata, form, c));
+  if (form.read_hf != nullptr) SMELT_TRY(form.read_hf(metadata, c));
   return c;
+}
+
+Result<ModelConfig> parse_dialect(const Checkpoint& checkpoint, const ModelFamily& family, ModelConfig c) {
+  if (checkpoint.dialect() == Dialect::gguf) {
+    c.architecture = family.gguf_architecture;
+    return parse_gguf_config(checkpoint, family, std::move(c));
+  }
+  SMELT_ASSIGN(const std::vector<std::string>* names, checkpoint.metadata().find_strings("architectures"));
+  c.architecture = names == nullptr || names->empty() ? "" : names->front();
+  return parse_hf_config(checkpoint, family, std::move(c));
 }
 
 }  // namespace
 
-Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const DecoderVariant& variant) {
+Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const ModelFamily& family) {
   ModelConfig c;
-  c.family = variant.name;
-  if (checkpoint.dialect() == Dialect::gguf) {
-    c.architecture = variant.name;
-    return parse_gguf_config(checkpoint, variant, std::move(c));
+  c.family = family.name;
+  take_form(family.form, c);
+  SMELT_ASSIGN(c, parse_dialect(checkpoint, family, std::move(c)));
+  if (c.layers.empty()) c.layers.assign(static_cast<size_t>(c.n_layers), LayerConfig{.window = c.window});
+  return c;
+}
+
+Status refuse_windows(const Metadata& metadata) {
+  SMELT_TRY(refuse_if_true(metadata, "use_sliding_window", "a sliding window"));
+  SMELT_ASSIGN(const std::vector<std::string>* types, metadata.find_strings("layer_types"));
+  if (types == nullptr) return {};
+  for (const std::string& type : *types) {
+    if (type == "full_attention") continue;
+    return bad_value(metadata, "layer_types", fmt::format("'{}' for a layer", escape_for_display(type)),
+                     "only 'full_attention' is supported");
   }
-  SMELT_ASSIGN(const std::vector<std::string>* names, checkpoint.metadata().find_strings("architectures"));
-  c.architecture = names == nullptr || names->empty() ? "" : names->front();
-  return parse_hf_config(checkpoint, variant, std::move(c));
+  return {};
 }
 
 std::string n_layers_key(const Checkpoint& checkpoint, const ModelFamily& family) {
-  return checkpoint.dialect() == Dialect::gguf ? gguf_keys(family.gguf_architecture).n_layers : hf_keys().n_layers;
+  return checkpoint.dialect() == Dialect::gguf ? gguf_keys(family).n_layers : hf_keys(family).n_layers;
 }
 
 }  // namespace smelt

@@ -19,31 +19,90 @@ enum class RowOrder : uint8_t {
   same,
   query_heads,  // rows of each head stored for half-split RoPE there, for interleaved RoPE in GGUF
   key_heads,    // the same, for the key/value heads
+  fused_heads,  // query, key and value of a head side by side there; all queries, all keys, all values in GGUF
 };
+
+// How Hugging Face's values differ from GGUF's.
+enum class ValueForm : uint8_t {
+  same,
+  plus_one,    // there the weight of a norm less one
+  transposed,  // there {inputs, outputs}
+};
+
+enum class Presence : uint8_t { required, optional };
 
 // A tensor in both dialects; "{}" stands for the layer number.
 struct TensorName {
   const char* gguf;
   const char* hugging_face;
   RowOrder order = RowOrder::same;
+  ValueForm form = ValueForm::same;
+  Presence presence = Presence::required;
+};
+constexpr TensorName optional_tensor(TensorName name) {
+  name.presence = Presence::optional;
+  return name;
+}
+constexpr TensorName plus_one(TensorName name) {
+  name.form = ValueForm::plus_one;
+  return name;
+}
+constexpr TensorName transposed(TensorName name) {
+  name.form = ValueForm::transposed;
+  return name;
+}
+
+// Fields of config.json that families name differently.
+struct HfKeys {
+  const char* n_layers = "num_hidden_layers";
+  const char* d_model = "hidden_size";
+  const char* d_ff = "intermediate_size";
+  const char* n_heads = "num_attention_heads";
+  const char* n_kv_heads = "num_key_value_heads";  // null: as many as heads
+  const char* d_head = "head_dim";                 // null: d_model / n_heads
+  const char* n_ctx = "max_position_embeddings";
+  const char* eps = "rms_norm_eps";  // null: 1e-5
+  const char* activation = "hidden_act";
+  const char* rotated_share = nullptr;  // of a head; null: all of it
+  const char* rope_base = "rope_theta";
+  const char* rope_section = "";  // of rope_parameters, with a dot: "full_attention."
+  // True: these linear layers have biases (optional in the table of tensors). Null: the table alone says so.
+  const char* qkv_bias = nullptr;
+  const char* output_bias = nullptr;
+  const char* mlp_bias = nullptr;
 };
 
-// Which linear layers have a bias.
-enum class Biases : uint8_t {
-  as_configured,  // Hugging Face: "attention_bias" and "mlp_bias" of config.json; GGUF: those that are there
-  qkv,            // queries, keys and values, always; no others
+// In what all decoders of a family differ from Llama's.
+struct DecoderForm {
+  RopeLayout gguf_rope = RopeLayout::half_split;  // Hugging Face's is always half_split
+  bool rotates = true;
+  NormKind norm = NormKind::rms;
+  Activation activation = Activation::silu;
+  bool gated = true;
+  bool plain_norms = false;
+  QkNorm qk_norm = QkNorm::heads;
+  bool gguf_window = false;   // whether attention.sliding_window is honoured
+  bool tied_default = false;  // where config.json does not say
+  HfKeys hf = {};
+  // Settings beyond Llama's: read, or refused. null: there are none.
+  Status (*read_gguf)(const Metadata& metadata, ModelConfig& config) = nullptr;
+  Status (*read_hf)(const Metadata& metadata, ModelConfig& config) = nullptr;
+  // The same written; `prefix` is "FAMILY.".
+  void (*add_gguf)(const ModelConfig& config, const std::string& prefix, Metadata& metadata) = nullptr;
+  void (*add_hf)(const ModelConfig& config, Metadata& metadata) = nullptr;
 };
 
 struct ModelFamily {
   const char* name;
-  const char* gguf_architecture;                  // general.architecture
+  const char* gguf_architecture;                  // general.architecture, and the prefix of its keys
   std::span<const char* const> hf_architectures;  // config.json "architectures"; the first is what we write
   const char* hf_model_type;                      // config.json "model_type" of the first
   std::span<const TensorName> tensors;
-  Result<ModelConfig> (*parse_config)(const Checkpoint& checkpoint);
+  Result<ModelConfig> (*parse_config)(const Checkpoint& checkpoint, const ModelFamily& family);
   Result<std::shared_ptr<const Model>> (*load)(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
-                                               Compute compute);
-  Biases biases = Biases::as_configured;
+                                               Compute compute, const ModelFamily& family);
+  DecoderForm form;
+  const char* hf_prefix = "";  // of Hugging Face's names; not all checkpoints have it
 };
 
 std::span<const ModelFamily* const> all_families();
@@ -61,6 +120,9 @@ struct NamePattern {
   int64_t layer = -1;
 };
 NamePattern parse_name(std::string_view name);
+// The tensor of a checkpoint that a table's row with {} replaced by `layer` stands for, or null.
+const TensorEntry* find_tensor(const Checkpoint& checkpoint, const ModelFamily& family, const TensorName& name,
+                               int64_t layer);
 // The table's row for a tensor pattern of this dialect, or null.
 const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect);
 

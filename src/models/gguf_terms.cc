@@ -40,19 +40,42 @@ Status add_vocab(const Checkpoint& checkpoint, Metadata& metadata) {
   return keep_end_ids(vocab, metadata);
 }
 
-void add_rope(const ModelConfig& config, const RopeConfig& rope, const std::string& prefix, Metadata& metadata) {
-  metadata.set(prefix + "rope.dimension_count", MetaValue::of_u32(static_cast<uint32_t>(config.n_rope)));
-  metadata.set(prefix + "rope.freq_base", MetaValue::of_f32(rope.base));
-  if (rope.scaling == RopeScaling::linear) {
-    metadata.set(prefix + "rope.scaling.type", MetaValue::of_string("linear"));
-    metadata.set(prefix + "rope.scaling.factor", MetaValue::of_f32(rope.factor));
-  }
-  if (rope.scaling != RopeScaling::llama3) return;
+void add_own_rope(const RopeConfig& rope, Metadata& metadata) {
   const std::string own = kRopeScalingPrefix;
+  if (rope.scaling == RopeScaling::dynamic) metadata.set(own + "rope_type", MetaValue::of_string("dynamic"));
   metadata.set(own + "factor", MetaValue::of_f32(rope.factor));
+  if (rope.scaling != RopeScaling::llama3) return;
   metadata.set(own + "low_freq_factor", MetaValue::of_f32(rope.low_freq_factor));
   metadata.set(own + "high_freq_factor", MetaValue::of_f32(rope.high_freq_factor));
   metadata.set(own + "original_max_position_embeddings", MetaValue::of_f32(rope.n_ctx_original));
+}
+
+void add_yarn(const RopeConfig& rope, const std::string& scaling, Metadata& metadata) {
+  metadata.set(scaling + "yarn_beta_fast", MetaValue::of_f32(rope.beta_fast));
+  metadata.set(scaling + "yarn_beta_slow", MetaValue::of_f32(rope.beta_slow));
+  // Readers multiply by the paper's magnitude themselves.
+  const float more = rope.magnitude / yarn_magnitude(rope.factor);
+  if (more != 1.0F) metadata.set(scaling + "attn_factor", MetaValue::of_f32(more));
+}
+
+void add_rope(const ModelConfig& config, const RopeConfig& rope, const std::string& prefix, Metadata& metadata) {
+  metadata.set(prefix + "rope.dimension_count", MetaValue::of_u32(static_cast<uint32_t>(config.n_rope)));
+  metadata.set(prefix + "rope.freq_base", MetaValue::of_f32(rope.base));
+  const std::string scaling = prefix + "rope.scaling.";
+  const bool is_yarn = rope.scaling == RopeScaling::yarn;
+  const bool is_longrope = rope.scaling == RopeScaling::longrope;
+  if (rope.scaling == RopeScaling::llama3 || rope.scaling == RopeScaling::dynamic) add_own_rope(rope, metadata);
+  if (rope.scaling == RopeScaling::linear || is_yarn) {
+    metadata.set(scaling + "type", MetaValue::of_string(is_yarn ? "yarn" : "linear"));
+    metadata.set(scaling + "factor", MetaValue::of_f32(rope.factor));
+  }
+  if (is_yarn) add_yarn(rope, scaling, metadata);
+  if (is_longrope) {
+    metadata.set(scaling + "type", MetaValue::of_string("longrope"));
+    metadata.set(scaling + "attn_factor", MetaValue::of_f32(rope.magnitude));
+  }
+  if (!is_yarn && !is_longrope) return;
+  metadata.set(scaling + "original_context_length", MetaValue::of_u32(static_cast<uint32_t>(rope.n_ctx_original)));
 }
 
 void add_general(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config, Metadata& out) {
@@ -63,7 +86,7 @@ void add_general(const Checkpoint& checkpoint, const ModelFamily& family, const 
   if (!license.empty()) out.set("general.license", MetaValue::of_string(license));
 }
 
-void add_sizes(const ModelConfig& c, const std::string& prefix, Metadata& out) {
+void add_sizes(const ModelConfig& c, const ModelFamily& family, const std::string& prefix, Metadata& out) {
   const struct {
     const char* key;
     int64_t value;
@@ -77,14 +100,17 @@ void add_sizes(const ModelConfig& c, const std::string& prefix, Metadata& out) {
                 {"attention.key_length", c.d_head},
                 {"attention.value_length", c.d_head}};
   for (const auto& [key, value] : counts) out.set(prefix + key, MetaValue::of_u32(static_cast<uint32_t>(value)));
-  out.set(prefix + "attention.layer_norm_rms_epsilon", MetaValue::of_f32(c.rms_norm_eps));
-  if (c.window > 0) out.set(prefix + "attention.sliding_window", MetaValue::of_u32(static_cast<uint32_t>(c.window)));
+  const bool is_rms = c.norm == NormKind::rms;
+  out.set(prefix + (is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"),
+          MetaValue::of_f32(c.norm_eps));
+  if (family.form.gguf_window && c.window > 0)
+    out.set(prefix + "attention.sliding_window", MetaValue::of_u32(static_cast<uint32_t>(c.window)));
 }
 
-void keep_other_config(const Metadata& metadata, Metadata& out) {
+void keep_other_config(const Metadata& metadata, const ModelFamily& family, Metadata& out) {
   for (const auto& [key, value] : metadata.entries()) {
     const bool of_other_file = key.starts_with("generation_config.") || key.starts_with("tokenizer_config.");
-    if (!of_other_file && !is_translated_config_key(key)) out.set(kConfigPrefix + key, value);
+    if (!of_other_file && !is_translated_config_key(key, family)) out.set(kConfigPrefix + key, value);
   }
 }
 
@@ -103,10 +129,13 @@ Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& f
   Metadata out;
   const std::string prefix = std::string(family.gguf_architecture) + ".";
   add_general(checkpoint, family, config, out);
-  add_sizes(config, prefix, out);
-  SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(checkpoint.metadata()));
-  add_rope(config, rope, prefix, out);
-  keep_other_config(checkpoint.metadata(), out);
+  add_sizes(config, family, prefix, out);
+  if (config.n_rope > 0) {
+    SMELT_ASSIGN(const RopeConfig rope, parse_hf_rope(checkpoint.metadata(), family.form.hf));
+    add_rope(config, rope, prefix, out);
+  }
+  if (family.form.add_gguf != nullptr) family.form.add_gguf(config, prefix, out);
+  keep_other_config(checkpoint.metadata(), family, out);
   SMELT_TRY(add_vocab(checkpoint, out));
   for (const Attachment& file : checkpoint.attachments()) {
     if (is_kept_attachment(file.name)) out.set(kAttachmentPrefix + file.name, MetaValue::of_string(file.bytes));

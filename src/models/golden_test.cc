@@ -1,5 +1,5 @@
 // Every family of families.inc against logits of the reference implementation (tests/golden/FAMILY/CASE, made by
-// tests/golden/scripts/make_FAMILY_fixtures.py). A family without such a case fails.
+// tests/golden/scripts/make_family_fixtures.py and its elders). A family without such a case fails.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -41,7 +41,8 @@ std::vector<GoldenCase> golden_cases() {
 struct Golden {
   std::shared_ptr<const Model> model;
   std::vector<TokenId> tokens;
-  std::vector<float> logits;  // [tokens][n_vocab]
+  std::vector<TokenId> greedy;  // what the reference writes after them; empty: not recorded
+  std::vector<float> logits;    // [tokens][n_vocab]
 };
 
 Golden load_golden(const fs::path& folder) {
@@ -56,7 +57,9 @@ Golden load_golden(const fs::path& folder) {
   auto json = read_file((folder / "golden.json").string(), 1 << 20);
   auto bytes = read_file((folder / "logits.f32").string(), 1 << 24);
   EXPECT_TRUE(json && bytes);
-  golden.tokens = nlohmann::json::parse(*json)["tokens"].get<std::vector<TokenId>>();
+  const auto recorded = nlohmann::json::parse(*json);
+  golden.tokens = recorded["tokens"].get<std::vector<TokenId>>();
+  golden.greedy = recorded.value("greedy", std::vector<TokenId>());
   golden.logits.resize(bytes->size() / sizeof(float));
   std::memcpy(golden.logits.data(), bytes->data(), bytes->size());
   EXPECT_EQ(golden.logits.size(), golden.tokens.size() * static_cast<size_t>(golden.model->config().n_vocab));
@@ -122,12 +125,25 @@ TEST_P(GoldenTest, LogitsEqualTheReference) {
   RecordProperty("max_error", std::to_string(max_error(logits, golden.logits)));
 }
 
+TEST_P(GoldenTest, GreedyTokensEqualTheReference) {
+  const Golden golden = load_golden(GetParam().folder);
+  ASSERT_NE(golden.model, nullptr);
+  const auto n = static_cast<int64_t>(golden.tokens.size());
+  TestRun run(golden.model, n + static_cast<int64_t>(golden.greedy.size()), 2);
+  std::vector<float> logits = run.append(golden.tokens, 1);
+  std::vector<TokenId> written;
+  while (written.size() < golden.greedy.size()) {
+    written.push_back(argmax(logits));
+    logits = run.append({&written.back(), 1}, 1);
+  }
+  EXPECT_EQ(written, golden.greedy);
+}
+
 // GGUF files of families with reordered rows rotate neighbours.
 RopeLayout gguf_rope(const std::string& family) {
   for (const ModelFamily* each : all_families()) {
     if (each->name != family) continue;
     const TensorName* q = find_tensor_name(*each, "blk.{}.attn_q.weight", Dialect::gguf);
-    EXPECT_NE(q, nullptr);
     if (q != nullptr && q->order == RowOrder::query_heads) return RopeLayout::interleaved;
   }
   return RopeLayout::half_split;

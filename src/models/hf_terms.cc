@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "formats/hf_folder.h"
 #include "models/canonical_keys.h"
+#include "models/decoder.h"
 #include "models/model.h"
 
 namespace smelt {
@@ -18,12 +19,12 @@ namespace {
 
 // The rope settings behind a GGUF's keys and its rope_freqs.weight.
 Result<RopeConfig> find_rope(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
-  if (config.n_rope != config.d_head) {
+  if (config.n_rope != config.d_head && family.form.hf.rotated_share == nullptr) {
     return input_error(
         fmt::format("key '{}.rope.dimension_count' is {}: Hugging Face's {} always rotates whole heads ({})",
                     family.gguf_architecture, config.n_rope, family.hf_architectures.front(), config.d_head));
   }
-  SMELT_ASSIGN(const RopeConfig rope, parse_gguf_rope(checkpoint.metadata(), family.gguf_architecture));
+  SMELT_ASSIGN(RopeConfig rope, parse_gguf_rope(checkpoint, family.gguf_architecture, config.n_rope));
   SMELT_ASSIGN(const auto factors, find_rope_factors(checkpoint, config.n_rope));
   if (!factors) return rope;
   Metadata own;  // what smelt noted when it wrote the file, under Hugging Face's names
@@ -43,66 +44,114 @@ Result<RopeConfig> find_rope(const Checkpoint& checkpoint, const ModelFamily& fa
       "Face's config.json can express; keep the model as GGUF");
 }
 
-// The double that prints as the float does: 1e-06 and not 9.999999974752427e-07.
-MetaValue number(float value) {
-  std::array<char, 32> text{};
-  const char* end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  double same = static_cast<double>(value);
-  std::from_chars(text.data(), end, same);
-  return MetaValue::of_f64(same);
+const char* scaling_name(RopeScaling scaling) {
+  switch (scaling) {
+    case RopeScaling::none:
+      return "default";
+    case RopeScaling::linear:
+      return "linear";
+    case RopeScaling::dynamic:
+      return "dynamic";
+    case RopeScaling::llama3:
+      return "llama3";
+    case RopeScaling::yarn:
+      return "yarn";
+    case RopeScaling::longrope:
+      return "longrope";
+  }
+  return "default";
 }
 
-void add_rope(const RopeConfig& rope, Metadata& config) {
-  config.set("rope_theta", number(rope.base));
+MetaValue numbers(const std::vector<float>& values) {
+  std::vector<double> list;
+  for (const float value : values) list.push_back(std::get<double>(json_number(value).value));
+  return {MetaType::array, MetaArray{MetaType::f64, std::move(list)}};
+}
+
+void add_rope(const RopeConfig& rope, const HfKeys& keys, Metadata& config) {
+  config.set(keys.rope_base, json_number(rope.base));
   if (rope.scaling == RopeScaling::none) return;
-  const bool is_llama3 = rope.scaling == RopeScaling::llama3;
-  config.set("rope_scaling.rope_type", MetaValue::of_string(is_llama3 ? "llama3" : "linear"));
-  config.set("rope_scaling.factor", number(rope.factor));
-  if (!is_llama3) return;
-  config.set("rope_scaling.low_freq_factor", number(rope.low_freq_factor));
-  config.set("rope_scaling.high_freq_factor", number(rope.high_freq_factor));
-  config.set("rope_scaling.original_max_position_embeddings",
-             MetaValue::of_i64(static_cast<int64_t>(rope.n_ctx_original)));
+  const std::string prefix = "rope_scaling.";
+  config.set(prefix + "rope_type", MetaValue::of_string(scaling_name(rope.scaling)));
+  const auto context = MetaValue::of_i64(static_cast<int64_t>(rope.n_ctx_original));
+  if (rope.scaling == RopeScaling::longrope) {
+    config.set("original_max_position_embeddings", context);
+    config.set(prefix + "attention_factor", json_number(rope.magnitude));
+    config.set(prefix + "short_factor", numbers(rope.short_factors));
+    config.set(prefix + "long_factor", numbers(rope.long_factors));
+    return;
+  }
+  config.set(prefix + "factor", json_number(rope.factor));
+  if (rope.scaling == RopeScaling::yarn) {
+    config.set(prefix + "attention_factor", json_number(rope.magnitude));
+    config.set(prefix + "beta_fast", json_number(rope.beta_fast));
+    config.set(prefix + "beta_slow", json_number(rope.beta_slow));
+    config.set(prefix + "original_max_position_embeddings", context);
+  }
+  if (rope.scaling != RopeScaling::llama3) return;
+  config.set(prefix + "low_freq_factor", json_number(rope.low_freq_factor));
+  config.set(prefix + "high_freq_factor", json_number(rope.high_freq_factor));
+  config.set(prefix + "original_max_position_embeddings", context);
 }
 
 // True if layer 0 has all of these biases, false if none; some of them is a form that config.json cannot express.
-Result<bool> find_biases(const Checkpoint& checkpoint, const std::vector<std::string>& names, const char* what) {
+Result<bool> find_biases(const Checkpoint& checkpoint, const std::vector<std::string>& names,
+                         const char* architecture) {
   size_t found = 0;
-  for (const std::string& name : names) found += checkpoint.find_tensor(name) != nullptr ? 1 : 0;
+  for (const std::string& name : names) found += checkpoint.find_tensor("blk.0." + name + ".bias") != nullptr ? 1 : 0;
   if (found == 0 || found == names.size()) return found > 0;
-  return input_error(fmt::format("{} of {} biases of the {} are there; Hugging Face's LlamaForCausalLM has all or none",
-                                 found, names.size(), what));
+  return input_error(fmt::format("{} of the {} biases of '{}' … '{}' are there; Hugging Face's {} has all or none",
+                                 found, names.size(), names.front(), names.back(), architecture));
 }
 
+// Each field that says whether there are biases, from the tensors that it speaks of.
 Status add_biases(const Checkpoint& checkpoint, const ModelFamily& family, Metadata& config) {
-  if (family.biases != Biases::as_configured) return {};
-  SMELT_ASSIGN(
-      const bool attention,
-      find_biases(checkpoint, {"blk.0.attn_q.bias", "blk.0.attn_k.bias", "blk.0.attn_v.bias", "blk.0.attn_output.bias"},
-                  "attention"));
-  SMELT_ASSIGN(
-      const bool mlp,
-      find_biases(checkpoint, {"blk.0.ffn_gate.bias", "blk.0.ffn_up.bias", "blk.0.ffn_down.bias"}, "feed-forward"));
-  config.set("attention_bias", MetaValue::of_bool(attention));
-  config.set("mlp_bias", MetaValue::of_bool(mlp));
+  const HfKeys& keys = family.form.hf;
+  std::map<std::string, std::vector<std::string>> names;
+  const auto add = [&](const char* key, std::initializer_list<const char*> tensors) {
+    if (key == nullptr) return;
+    for (const char* tensor : tensors) {
+      const std::string name = std::string("blk.{}.") + tensor + ".bias";
+      if (find_tensor_name(family, name, Dialect::gguf) != nullptr) names[key].emplace_back(tensor);
+    }
+  };
+  add(keys.qkv_bias, {"attn_q", "attn_k", "attn_v", "attn_qkv"});
+  add(keys.output_bias, {"attn_output"});
+  add(keys.mlp_bias, {"ffn_gate", "ffn_up", "ffn_down"});
+  for (const auto& [key, tensors] : names) {
+    SMELT_ASSIGN(const bool has, find_biases(checkpoint, tensors, family.hf_architectures.front()));
+    config.set(key, MetaValue::of_bool(has));
+  }
   return {};
 }
 
-void add_sizes(const ModelConfig& c, Metadata& config) {
+void add_sizes(const ModelConfig& c, const HfKeys& keys, Metadata& config) {
   const struct {
     const char* key;
     int64_t value;
-  } counts[] = {{"vocab_size", c.n_vocab},
-                {"max_position_embeddings", c.n_ctx_train},
-                {"hidden_size", c.d_model},
-                {"num_hidden_layers", c.n_layers},
-                {"intermediate_size", c.d_ff},
-                {"num_attention_heads", c.n_heads},
-                {"num_key_value_heads", c.n_kv_heads},
-                {"head_dim", c.d_head}};
-  for (const auto& [key, value] : counts) config.set(key, MetaValue::of_i64(value));
-  config.set("rms_norm_eps", number(c.rms_norm_eps));
-  if (c.window > 0) config.set("sliding_window", MetaValue::of_i64(c.window));
+  } counts[] = {{"vocab_size", c.n_vocab},       {keys.n_ctx, c.n_ctx_train}, {keys.d_model, c.d_model},
+                {keys.n_layers, c.n_layers},     {keys.d_ff, c.d_ff},         {keys.n_heads, c.n_heads},
+                {keys.n_kv_heads, c.n_kv_heads}, {keys.d_head, c.d_head}};
+  for (const auto& [key, value] : counts) {
+    if (key != nullptr) config.set(key, MetaValue::of_i64(value));
+  }
+  if (keys.eps != nullptr) config.set(keys.eps, json_number(c.norm_eps));
+  if (keys.rotated_share == nullptr) return;
+  config.set(keys.rotated_share, MetaValue::of_f64(static_cast<double>(c.n_rope) / static_cast<double>(c.d_head)));
+}
+
+const char* activation_name(Activation activation) {
+  switch (activation) {
+    case Activation::silu:
+      return "silu";
+    case Activation::gelu_tanh:
+      return "gelu_pytorch_tanh";
+    case Activation::gelu_erf:
+      return "gelu";
+    case Activation::relu_squared:
+      return "relu2";
+  }
+  return "silu";
 }
 
 void add_special_ids(const Vocab& vocab, Metadata& config) {
@@ -173,50 +222,38 @@ Result<Checkpoint> read_back(const HfFiles& files, const std::string& path) {
   return Checkpoint(std::move(parts));
 }
 
-constexpr std::array kTranslatedFields = {"architectures",
-                                          "model_type",
-                                          "_name_or_path",
-                                          "vocab_size",
-                                          "max_position_embeddings",
-                                          "hidden_size",
-                                          "num_hidden_layers",
-                                          "intermediate_size",
-                                          "num_attention_heads",
-                                          "num_key_value_heads",
-                                          "head_dim",
-                                          "rms_norm_eps",
-                                          "sliding_window",
-                                          "hidden_act",
-                                          "tie_word_embeddings",
-                                          "rope_theta",
-                                          "attention_bias",
-                                          "mlp_bias",
-                                          "dtype",
-                                          "torch_dtype"};
+constexpr std::array kTranslatedFields = {"architectures",       "model_type",     "_name_or_path",
+                                          "vocab_size",          "dtype",          "rope_theta",
+                                          "tie_word_embeddings", "sliding_window", "torch_dtype"};
 
 }  // namespace
 
-bool is_translated_config_key(std::string_view key) {
+bool is_translated_config_key(std::string_view key, const ModelFamily& family) {
   if (key.starts_with("rope_scaling.") || key.starts_with("rope_parameters.")) return true;
+  const HfKeys& k = family.form.hf;
+  for (const char* own : {k.n_layers, k.d_model, k.d_ff, k.n_heads, k.n_kv_heads, k.d_head, k.n_ctx, k.eps,
+                          k.activation, k.rotated_share, k.rope_base, k.qkv_bias, k.output_bias, k.mlp_bias}) {
+    if (own != nullptr && key == own) return true;
+  }
   return std::find(kTranslatedFields.begin(), kTranslatedFields.end(), key) != kTranslatedFields.end();
 }
 
 Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
   HfFiles files;
-  // Of the architectures of this form, Mistral's is the one that knows windows.
-  const bool windows = config.window > 0;
-  files.config.set("architectures",
-                   MetaValue::of_strings({windows ? "MistralForCausalLM" : family.hf_architectures.front()}));
-  files.config.set("model_type", MetaValue::of_string(windows ? "mistral" : family.hf_model_type));
+  files.config.set("architectures", MetaValue::of_strings({family.hf_architectures.front()}));
+  files.config.set("model_type", MetaValue::of_string(family.hf_model_type));
   if (!config.name.empty() && is_valid_utf8(config.name)) {
     files.config.set("_name_or_path", MetaValue::of_string(config.name));
   }
-  add_sizes(config, files.config);
-  files.config.set("hidden_act", MetaValue::of_string("silu"));
+  add_sizes(config, family.form.hf, files.config);
+  files.config.set(family.form.hf.activation, MetaValue::of_string(activation_name(config.activation)));
   files.config.set("tie_word_embeddings", MetaValue::of_bool(config.tied_head));
-  SMELT_ASSIGN(const RopeConfig rope, find_rope(checkpoint, family, config));
-  add_rope(rope, files.config);
+  if (config.n_rope > 0) {
+    SMELT_ASSIGN(const RopeConfig rope, find_rope(checkpoint, family, config));
+    add_rope(rope, family.form.hf, files.config);
+  }
   SMELT_TRY(add_biases(checkpoint, family, files.config));
+  if (family.form.add_hf != nullptr) family.form.add_hf(config, files.config);
   SMELT_TRY(add_tokenizer(checkpoint, config, files));
   SMELT_ASSIGN(const Metadata original, gguf_metadata(checkpoint, family, config));
   add_kept_config(original, files.config);
@@ -227,7 +264,7 @@ Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family
     if (is_kept_attachment(name)) files.attachments.push_back({name, std::get<std::string>(value.value)});
   }
   SMELT_ASSIGN(const Checkpoint again, read_back(files, checkpoint.path()));
-  SMELT_ASSIGN(const ModelConfig config_again, family.parse_config(again));
+  SMELT_ASSIGN(const ModelConfig config_again, family.parse_config(again, family));
   SMELT_ASSIGN(const Metadata base, gguf_metadata(again, family, config_again));
   files.attachments.push_back({kMetadataFile, format_metadata_json(original, base)});
   return files;

@@ -9,19 +9,57 @@
 
 namespace smelt {
 
+enum class NormKind : uint8_t {
+  rms,    // x / sqrt(mean(x^2) + eps) * weight
+  layer,  // the same of x - mean(x), and a bias (Ba et al., arXiv 1607.06450)
+};
+
+enum class Activation : uint8_t { silu, gelu_tanh, gelu_erf, relu_squared };
+
+// What a norm of queries and keys takes at once, where there is one.
+enum class QkNorm : uint8_t { heads, rows };
+
+// In what the layers of one model differ.
+struct LayerConfig {
+  int64_t window = 0;       // positions that a token sees, itself included; 0: all before it
+  bool rotates = true;      // false: no positions at all (Kazemnejad et al., arXiv 2305.19466)
+  bool local_rope = false;  // rotates by ModelConfig::local_inv_freq
+};
+
 struct ModelConfig {
   std::string family;        // "llama"
   std::string architecture;  // as in the file: "llama", "LlamaForCausalLM"
   std::string name;          // general.name or the folder's name
   int64_t n_layers = 0, d_model = 0, n_heads = 0, n_kv_heads = 0, d_head = 0, d_ff = 0, n_vocab = 0;
   int64_t n_ctx_train = 0;
-  int64_t window = 0;  // positions that a token sees, itself included, in every layer; 0: all before it
-  float rms_norm_eps = 1e-5F;
+  int64_t window = 0;               // of every layer; 0 where a layer has none or another
+  std::vector<LayerConfig> layers;  // [n_layers]
   bool tied_head = false;
+
+  NormKind norm = NormKind::rms;
+  QkNorm qk_norm = QkNorm::heads;
+  bool plain_norms = false;  // those before attention, feed-forward and head have neither weight nor bias
+  float norm_eps = 1e-5F;
+  Activation activation = Activation::silu;
+  bool gated = true;               // feed-forward: down(activation(gate x) * up x), else down(activation(up x))
+  bool parallel_residual = false;  // both halves of a layer read the same x
+
+  float embedding_scale = 1, residual_scale = 1, logit_scale = 1;  // multiplied
+  float attention_scale = 0;                                       // of queries times keys; 0: 1/sqrt(d_head)
+  float attention_cap = 0, logit_cap = 0;                          // cap * tanh(x / cap); 0: none
+  float qkv_clamp = 0;                                             // queries, keys and values stay in ±clamp; 0: none
+
+  bool learned_positions = false;  // a table added to the embedding, n_ctx_train rows
   RopeLayout rope_layout = RopeLayout::interleaved;
-  int64_t n_rope = 0;  // rotated values per head
+  int64_t n_rope = 0;  // rotated values per head; 0: none
   float rope_base = 10000.0F;
-  std::vector<float> inv_freq;  // [n_rope/2], scaling already applied
+  float rope_magnitude = 1;           // of rotated values (YaRN, LongRoPE)
+  std::vector<float> inv_freq;        // [n_rope/2], scaling already applied
+  std::vector<float> local_inv_freq;  // the same for layers with local_rope, unscaled
+  float ntk_factor = 0;  // by which the base grows in sessions with room for more than n_ctx_train; 0: it does not
+  // Sessions with room for more than n_ctx_short positions rotate by these (LongRoPE). Empty: always by inv_freq.
+  std::vector<float> long_inv_freq;
+  int64_t n_ctx_short = 0;
 };
 
 }  // namespace smelt

@@ -63,7 +63,7 @@ void note_unknown_tensors(const Checkpoint& checkpoint, const ModelFamily& famil
   size_t n_more = 0;
   for (const TensorEntry& tensor : checkpoint.tensors()) {
     const bool is_known = find_tensor_name(family, parse_name(tensor.name).pattern, checkpoint.dialect()) != nullptr;
-    if (is_known || tensor.name == "rope_freqs.weight") continue;
+    if (is_known || tensor.name.starts_with("rope_f")) continue;  // rope_freqs.weight, rope_factors_*.weight
     if (first == nullptr) {
       first = &tensor;
     } else {
@@ -121,15 +121,29 @@ NamePattern parse_name(std::string_view name) {
 }
 
 const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect) {
+  const std::string_view prefix = family.hf_prefix;
   for (const TensorName& name : family.tensors) {
     if (pattern == (dialect == Dialect::gguf ? name.gguf : name.hugging_face)) return &name;
+    if (dialect == Dialect::gguf || prefix.empty()) continue;
+    const std::string_view full = name.hugging_face;
+    if (full.starts_with(prefix) && pattern == full.substr(prefix.size())) return &name;
   }
   return nullptr;
 }
 
+const TensorEntry* find_tensor(const Checkpoint& checkpoint, const ModelFamily& family, const TensorName& name,
+                               int64_t layer) {
+  if (checkpoint.dialect() == Dialect::gguf) return checkpoint.find_tensor(layer_name(name.gguf, layer));
+  const std::string full = layer_name(name.hugging_face, layer);
+  const TensorEntry* tensor = checkpoint.find_tensor(full);
+  const std::string_view prefix = family.hf_prefix;
+  if (tensor != nullptr || prefix.empty() || !full.starts_with(prefix)) return tensor;
+  return checkpoint.find_tensor(full.substr(prefix.size()));
+}
+
 Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
   SMELT_ASSIGN(const ModelFamily* family, find_family(checkpoint));
-  SMELT_ASSIGN(ModelConfig config, family->parse_config(checkpoint).with_context(config_file(checkpoint)));
+  SMELT_ASSIGN(ModelConfig config, family->parse_config(checkpoint, *family).with_context(config_file(checkpoint)));
   if (config.name.empty()) config.name = file_stem(checkpoint.path());
   return config;
 }
@@ -138,7 +152,7 @@ Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint, Compute compute) {
   SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
   SMELT_ASSIGN(ModelConfig config, parse_model_config(*checkpoint));
-  SMELT_ASSIGN(auto model, family->load(checkpoint, std::move(config), compute));
+  SMELT_ASSIGN(auto model, family->load(checkpoint, std::move(config), compute, *family));
   note_unknown_tensors(*checkpoint, *family);
   return model;
 }

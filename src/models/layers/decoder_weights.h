@@ -1,0 +1,35 @@
+// The weights of a decoder: which tensors of the family's table there are says which norms, biases and fused matrices
+// its layers have. Called by layers/decoder.cc.
+#pragma once
+
+#include <vector>
+
+#include "models/decoder.h"
+#include "models/layers/norm.h"
+#include "models/linear.h"
+#include "models/weight_binder.h"
+
+namespace smelt {
+
+struct LayerWeights {
+  NormWeights attn_norm, q_norm, k_norm, attn_sub_norm, attn_post_norm;
+  NormWeights ffn_norm, ffn_sub_norm, ffn_post_norm;
+  Linear q, k, v, o;
+  Linear gate, up, down;
+};
+
+struct DecoderWeights {
+  TensorView embedding;
+  std::vector<float> positions;  // [n_ctx_train][d_model], or empty
+  Linear head;
+  NormWeights output_norm;
+  std::vector<LayerWeights> layers;
+  OwnedTensors owned;  // what the file has in another form; views above show it
+};
+
+Result<DecoderWeights> bind_decoder_weights(const Checkpoint& checkpoint, const ModelConfig& config,
+                                            const ModelFamily& family);
+// All matrices that are multiplied by.
+std::vector<Linear*> linears_of(DecoderWeights& weights);
+
+}  // namespace smelt

@@ -1,0 +1,87 @@
+#include "models/layers/workspace.h"
+
+#include <algorithm>
+
+namespace smelt {
+namespace {
+
+class Taker {
+ public:
+  explicit Taker(float* base) : base_(base) {
+    const auto misaligned = static_cast<int64_t>(reinterpret_cast<uintptr_t>(base) / sizeof(float) % kLine);
+    used_ = base == nullptr ? kLine : (kLine - misaligned) % kLine;
+  }
+  float* floats(int64_t n) {
+    float* at = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += (n + kLine - 1) / kLine * kLine;
+    return at;
+  }
+  QuantizedRows quantized(int64_t m, int64_t k) {
+    float* at = floats(quantized_rows_floats(m, k));
+    return at == nullptr ? QuantizedRows{} : place_quantized_rows(at, m, k);
+  }
+  template <class T>
+  T* objects(int64_t n) {
+    return reinterpret_cast<T*>(floats(n * static_cast<int64_t>(sizeof(T) / sizeof(float))));
+  }
+  int64_t used() const { return used_; }
+
+ private:
+  static constexpr int64_t kLine = 16;  // parts start on cache lines of their own
+  float* base_;
+  int64_t used_ = 0;
+};
+
+// The widest window decides; one layer without any sees all.
+int64_t widest_window(const ModelConfig& c) {
+  int64_t window = 0;
+  for (const LayerConfig& layer : c.layers) {
+    if (layer.window == 0) return 0;
+    window = std::max(window, layer.window);
+  }
+  return window;
+}
+
+}  // namespace
+
+Workspace plan_workspace(const ModelConfig& c, float* base, const WorkspaceLimits& limits) {
+  const auto& [m, capacity, n_threads] = limits;
+  const int64_t d_q = c.n_heads * c.d_head;
+  const int64_t d_kv = c.n_kv_heads * c.d_head;
+  const int64_t angles = m * c.n_rope / 2;
+  const int64_t local_angles = c.local_inv_freq.empty() ? 0 : angles;
+  Taker take(base);
+  Workspace w{};
+  w.x = take.floats(m * c.d_model);
+  w.h = take.floats(m * c.d_model);
+  w.q = take.floats(m * d_q);
+  w.k = take.floats(m * d_kv);
+  w.v = take.floats(m * d_kv);
+  w.mixed = take.floats(m * d_q);
+  w.gate = take.floats(m * c.d_ff);
+  w.up = take.floats(m * c.d_ff);
+  w.hq = take.quantized(m, c.d_model);
+  w.mixed_q = take.quantized(m, d_q);
+  w.gate_q = take.quantized(m, c.d_ff);
+  w.rope = {.cos = take.floats(angles), .sin = take.floats(angles)};
+  w.local_rope = {.cos = take.floats(local_angles), .sin = take.floats(local_angles)};
+  w.matmul = take.floats(matmul_scratch_floats(m, std::max({c.d_model, d_q, c.d_ff}), n_threads));
+  w.qmatmul = take.floats(qmatmul_scratch_floats(m, n_threads));
+  const int64_t attention_floats = attention_scratch_floats({.n_heads = c.n_heads,
+                                                             .n_kv_heads = c.n_kv_heads,
+                                                             .d_head = c.d_head,
+                                                             .n_tokens = m,
+                                                             .capacity = capacity,
+                                                             .window = widest_window(c),
+                                                             .n_threads = n_threads});
+  w.attention = {take.floats(attention_floats), static_cast<size_t>(attention_floats)};
+  // A row of the embedding in stock blocks, for each token: at most 4 bytes a value.
+  w.stock_row = reinterpret_cast<std::byte*>(take.floats(m * c.d_model));
+  w.places = take.objects<TokenPlace>(m);
+  // One for each sequence, at most as many as tokens.
+  w.slices = take.objects<AttentionSlice>(m);
+  w.floats = take.used();
+  return w;
+}
+
+}  // namespace smelt
