@@ -176,7 +176,7 @@ class Files(Models):
                                   ("num_hidden_layers", 4, "is 4, but the tensors are those of 5"),
                                   ("num_hidden_layers", 6, "is 6, but the tensors are those of 5"),
                                   ("architectures", ["GptNeoForCausalLM"], "GptNeoForCausalLM"),
-                                  ("rope_scaling", {"rope_type": "yarn", "factor": 2}, "yarn"),
+                                  ("rope_scaling", {"rope_type": "spiral", "factor": 2}, "spiral"),
                                   ("quantization_config", {"quant_method": "gptq"}, "quantization_config")):
             with self.subTest(field=field, value=value):
                 folder = self.folder / "m"
