@@ -59,6 +59,7 @@ enum class TextEnd {
   length,        // n_predict tokens
   context_full,  // n_ctx tokens; nothing is dropped silently to make room
   cancelled,     // by the callback or the cancel token
+  complete,      // TextRequest::constraint allows nothing more
 };
 
 struct TextReply {

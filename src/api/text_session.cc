@@ -32,6 +32,8 @@ TextEnd to_text_end(FinishReason reason) {
       return TextEnd::length;
     case FinishReason::context_full:
       return TextEnd::context_full;
+    case FinishReason::complete:
+      return TextEnd::complete;
     case FinishReason::cancelled:
       break;
   }

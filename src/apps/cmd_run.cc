@@ -13,6 +13,7 @@
 
 #include "apps/command.h"
 #include "apps/options.h"
+#include "apps/options_constraint.h"
 #include "apps/options_sampling.h"
 #include "apps/output.h"
 #include "apps/signals.h"
@@ -27,6 +28,7 @@ struct RunArguments {
   std::string model;
   TextSource source;
   GenerationArguments generation;
+  ConstraintArguments constraint;
   std::string prompt_cache;
   bool json = false, no_echo = false, parse_special = false, ignore_end = false;
 };
@@ -43,6 +45,8 @@ const char* explain(FinishReason reason) {
       return "ended by -n";
     case FinishReason::context_full:
       return "ended because the context is full; -c makes it longer";
+    case FinishReason::complete:
+      return "complete as the constraint wants";
     case FinishReason::cancelled:
       break;  // told by command_line.cc
   }
@@ -133,11 +137,24 @@ Result<GenerateResult> write_text(Session& session, const Tokenizer& tokenizer, 
   return result;
 }
 
+// Nothing without a grammar.
+Result<std::optional<Constraint>> make_constraint(std::shared_ptr<const Nfa> grammar, const LoadedModel& model) {
+  std::optional<Constraint> constraint;
+  if (grammar == nullptr) return constraint;
+  SMELT_ASSIGN(auto trie, TokenTrie::build(model.tokenizer));
+  constraint.emplace(std::move(grammar), std::move(trie));
+  return constraint;
+}
+
 Status run_prompt(RunArguments& arguments) {
   GenerationArguments& generation = arguments.generation;
   SMELT_TRY(finish_generation_options(generation));
   generation.generate.ignore_end = arguments.ignore_end;
+  SMELT_TRY(check_constraint(arguments.constraint, generation.generate));
+  SMELT_ASSIGN(auto grammar, compile_constraint(arguments.constraint));
   SMELT_ASSIGN(const LoadedModel loaded, load_model(arguments.model, generation.compute));
+  SMELT_ASSIGN(auto constraint, make_constraint(std::move(grammar), loaded));
+  if (constraint) generation.generate.constraint = &*constraint;
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
   SMELT_ASSIGN(auto speculation,
                make_speculation(generation.speculation, loaded, session, generation.session, generation.compute));
@@ -161,6 +178,7 @@ Action add(CLI::App& app) {
   add_model(app, arguments->model);
   add_text_source(app, arguments->source, "the text to continue");
   add_generation_options(app, arguments->generation);
+  add_constraint_options(app, arguments->constraint);
   app.add_option("--prompt-cache", arguments->prompt_cache,
                  "keep the computed state here, and take it from here if it exists")
       ->type_name("FILE");
@@ -179,13 +197,15 @@ const Command run_command = {
     .summary = "Continue a text",
     .details =
         "The prompt and its continuation are printed as they come; figures follow on standard error. One newline "
-        "at the end of a prompt from a file or from standard input is not part of it.",
+        "at the end of a prompt from a file or from standard input is not part of it. Text held to a grammar that does "
+        "not come to its end within -n tokens is an error, whatever was printed of it.",
     .examples =
         "  smelt run small.gguf -p \"Once upon a time\"\n"
         "  smelt run small.gguf -f prompt.txt -n 100 --temp 0 --no-echo > continuation.txt\n"
         "  echo \"The moral of the story\" | smelt run small.gguf --seed 7 --stop \".\"\n"
         "  smelt run small.gguf -f program.txt --lookup\n"
         "  smelt run large.gguf -p \"Once upon a time\" --draft small.gguf\n"
+        "  smelt run small.gguf -p \"The answer, yes or no: \" --regex \"yes|no\"\n"
         "  smelt run small.gguf -p \"Once upon a time\" --json\n",
     .add = add,
 };

@@ -74,23 +74,54 @@ Sampler make_sampler(const Session& session, std::span<const TokenId> prompt, co
   return sampler;
 }
 
+// Draws the next token, from those that the constraint allows.
+Result<TokenId> draw(Sampler& sampler, const Speculation& steps, const GenerateOptions& options, size_t n_written) {
+  if (options.constraint == nullptr) return sampler.sample(steps.logits());
+  int64_t n_left = steps.n_free() + 1;  // the last token needs no place
+  if (options.n_predict >= 0) n_left = std::min(n_left, options.n_predict - static_cast<int64_t>(n_written));
+  SMELT_ASSIGN(const auto mask, options.constraint->mask(n_left));
+  return sampler.sample(steps.logits(), mask);
+}
+
 // Decodes until something ends it, and says what.
 Result<FinishReason> decode(Speculation& steps, const Tokenizer& tokenizer, const GenerateOptions& options,
                             Sampler sampler, Writer& writer, std::vector<TokenId>& ids) {
   while (true) {
+    if (options.constraint != nullptr && options.constraint->must_end()) return FinishReason::complete;
     if (options.n_predict >= 0 && static_cast<int64_t>(ids.size()) >= options.n_predict) return FinishReason::length;
     if (options.cancel != nullptr && options.cancel->cancelled()) return FinishReason::cancelled;
-    const TokenId id = sampler.sample(steps.logits());
+    SMELT_ASSIGN(const TokenId id, draw(sampler, steps, options, ids.size()));
     if (tokenizer.is_end(id) && !options.ignore_end) return FinishReason::end_token;
+    if (options.constraint != nullptr) SMELT_TRY(options.constraint->accept(id));
     sampler.accept(id);
     ids.push_back(id);
     writer.push(id);
     if (writer.stopped()) return FinishReason::stop_string;
     if (writer.refused()) return FinishReason::cancelled;
+    if (options.constraint != nullptr && options.constraint->must_end()) return FinishReason::complete;
     if (static_cast<int64_t>(ids.size()) == options.n_predict) return FinishReason::length;
     if (steps.full()) return FinishReason::context_full;
     SMELT_TRY(steps.append(id));
   }
+}
+
+Status begin_constraint(const GenerateOptions& options, bool at_start) {
+  if (options.constraint == nullptr) return {};
+  if (!options.stop.empty()) return usage_error("stop texts would cut constrained output; leave them out");
+  if (options.ignore_end) return usage_error("the end token ends constrained output; it cannot be ignored");
+  options.constraint->begin(at_start);
+  return {};
+}
+
+// What was cut is no success: the caller must not take it for a text of the grammar.
+Status check_complete(FinishReason reason, const GenerateOptions& options) {
+  if (options.constraint == nullptr || options.constraint->may_end() || reason == FinishReason::cancelled) return {};
+  if (reason == FinishReason::context_full)
+    return input_error("the context was full before the text was complete as the constraint wants; -c makes it longer");
+  return input_error(
+      fmt::format("the text was cut after {} tokens (-n) before it was complete as the constraint wants; "
+                  "allow more",
+                  options.n_predict));
 }
 
 }  // namespace
@@ -105,6 +136,8 @@ const char* finish_reason_name(FinishReason reason) {
       return "length";
     case FinishReason::context_full:
       return "context_full";
+    case FinishReason::complete:
+      return "complete";
     case FinishReason::cancelled:
       break;
   }
@@ -123,6 +156,8 @@ Result<LoadedModel> load_model(const std::string& path, Compute compute) {
 Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
                                 const GenerateOptions& options, const EmitText& emit) {
   SMELT_TRY(check_sampler_options(options.sampling));
+  const bool at_start = tokenizer.decode(prompt, false).empty();
+  SMELT_TRY(begin_constraint(options, at_start));
   GenerateResult result;
   Speculation one_by_one;
   Speculation& steps = options.speculation != nullptr ? *options.speculation : one_by_one;
@@ -132,7 +167,6 @@ Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, st
     return result;
   }
   SMELT_TRY(std::move(ready));
-  const bool at_start = tokenizer.decode(prompt, false).empty();
   Writer writer(tokenizer, options, at_start, emit, result.text);
   const Clock::time_point start = Clock::now();
   auto reason = decode(steps, tokenizer, options, make_sampler(session, prompt, options.sampling), writer, result.ids);
@@ -142,6 +176,7 @@ Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, st
   writer.finish();
   result.decode_seconds = seconds_since(start);
   if (writer.stopped()) result.reason = FinishReason::stop_string;
+  SMELT_TRY(check_complete(result.reason, options));
   return result;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "grammar/constraint.h"
 #include "runtime/sampler.h"
 #include "runtime/session.h"
 #include "runtime/speculative.h"
@@ -30,9 +31,13 @@ struct GenerateOptions {
   bool ignore_end = false;
   const CancelToken* cancel = nullptr;
   Speculation* speculation = nullptr;  // of the session's owner; null: a pass a token
+  // The text is held to this, if given, guesses or not. What ends before it is complete is an error, except that
+  // cancelling it is a result as always. Stop strings and ignore_end would cut or spoil the text: usage errors.
+  Constraint* constraint = nullptr;
 };
 
-enum class FinishReason { end_token, stop_string, length, context_full, cancelled };
+// complete: of a constraint, when nothing more may follow.
+enum class FinishReason { end_token, stop_string, length, context_full, cancelled, complete };
 const char* finish_reason_name(FinishReason reason);
 
 struct GenerateResult {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/test_folder.h"
+#include "grammar/grammar.h"
+#include "runtime/speculative_lookup.h"
 #include "runtime/test_stories.h"
 
 namespace smelt {
@@ -163,6 +165,90 @@ TEST(LoadModel, ErrorsNameTheFile) {
   auto without_tokenizer = load_model(folder.write("model.bin", *read_file(kStories + "stories260K.bin", 1 << 22)));
   ASSERT_FALSE(without_tokenizer);
   EXPECT_THAT(without_tokenizer.error().message, HasSubstr("tokenizer.bin"));
+}
+
+Constraint make_constraint(const LoadedModel& loaded, const char* gbnf) {
+  const auto grammar = parse_gbnf(gbnf, "test");
+  EXPECT_TRUE(grammar) << grammar.error().message;
+  auto nfa = Nfa::compile(*grammar);
+  EXPECT_TRUE(nfa) << nfa.error().message;
+  const auto trie = TokenTrie::build(loaded.tokenizer);
+  EXPECT_TRUE(trie);
+  return {std::make_shared<const Nfa>(std::move(*nfa)), *trie};
+}
+
+constexpr const char* kList = R"(root ::= "[" word ("," word)* "]"
+word ::= [a-z]{1,8})";
+
+bool is_list(const std::string& text) {
+  return text.size() >= 3 && text.front() == '[' && text.back() == ']' &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz,[]") == std::string::npos;
+}
+
+TEST(GenerateConstrained, EveryTextIsOfTheGrammarAndEndsInTime) {
+  const LoadedModel loaded = load_stories();
+  Constraint constraint = make_constraint(loaded, kList);
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    GenerateOptions options{.n_predict = 3 + static_cast<int64_t>(seed), .sampling = {.temperature = 1, .seed = seed}};
+    options.constraint = &constraint;
+    const GenerateResult result = run(loaded, seed % 2 == 0 ? "" : "Once upon a time", options);
+    EXPECT_TRUE(is_list(result.text)) << result.text;
+    EXPECT_EQ(result.reason, FinishReason::complete);
+  }
+}
+
+TEST(GenerateConstrained, GuessesWriteTheSameText) {
+  const LoadedModel loaded = load_stories();
+  Constraint constraint = make_constraint(loaded, kList);
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    GenerateOptions options{.n_predict = 60, .sampling = {.temperature = seed == 0 ? 0.0F : 1.0F, .seed = seed}};
+    options.constraint = &constraint;
+    const GenerateResult plain = run(loaded, "[cat,dog,cat,dog,cat", options);
+    Session session = make_session(loaded, {.max_draft = 6});
+    Speculation guesses(std::make_unique<LookupDrafter>(session.n_ctx()), {.max_draft = 6, .adaptive = false});
+    options.speculation = &guesses;
+    const GenerateResult guessed = run(session, loaded, "[cat,dog,cat,dog,cat", options);
+    EXPECT_EQ(guessed.ids, plain.ids);
+    EXPECT_GT(guessed.speculation.drafted, 0);
+  }
+}
+
+TEST(GenerateConstrained, WhatIsCutIsAnError) {
+  const LoadedModel loaded = load_stories();
+  Constraint constraint = make_constraint(loaded, "root ::= \"a\"{50}");
+  GenerateOptions options;
+  options.n_predict = 3;
+  options.constraint = &constraint;
+  Session session = make_session(loaded);
+  const auto emit = [](std::string_view) { return true; };
+  const auto by_length = generate(session, *loaded.tokenizer, encode(loaded, "x"), options, emit);
+  ASSERT_FALSE(by_length);
+  EXPECT_THAT(by_length.error().message, HasSubstr("cut after 3 tokens"));
+  options.n_predict = -1;
+  Session small = make_session(loaded, {.n_ctx = 8});
+  const auto by_context = generate(small, *loaded.tokenizer, encode(loaded, "x"), options, emit);
+  ASSERT_FALSE(by_context);
+  EXPECT_THAT(by_context.error().message, HasSubstr("the context was full"));
+  options.stop = {"a"};
+  const auto stopped = generate(small, *loaded.tokenizer, encode(loaded, "x"), options, emit);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::usage);
+}
+
+TEST(GenerateConstrained, TheEndTokenComesOnlyWhereTheGrammarEnds) {
+  const LoadedModel loaded = load_stories();
+  Constraint constraint = make_constraint(loaded, "root ::= \"a\"{2,400}");
+  GenerateOptions options{.n_predict = 300, .sampling = {.temperature = 3, .top_k = 0, .top_p = 1, .min_p = 0}};
+  options.constraint = &constraint;
+  int ended = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    options.sampling.seed = seed;
+    const GenerateResult result = run(loaded, "Once", options);
+    EXPECT_GE(result.text.size(), 2U);
+    EXPECT_EQ(result.text.find_first_not_of('a'), std::string::npos);
+    ended += result.reason == FinishReason::end_token ? 1 : 0;
+  }
+  EXPECT_GT(ended, 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -83,6 +84,23 @@ TokenId Sampler::sample(std::span<const float> logits) {
   SMELT_CHECK(!logits.empty());
   candidates_.clear();
   for (size_t i = 0; i < logits.size(); ++i) candidates_.push_back({static_cast<TokenId>(i), logits[i], 0});
+  return choose();
+}
+
+TokenId Sampler::sample(std::span<const float> logits, std::span<const uint64_t> mask) {
+  candidates_.clear();
+  for (size_t word = 0; word < mask.size(); ++word) {
+    for (uint64_t bits = mask[word]; bits != 0; bits &= bits - 1) {
+      const size_t id = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+      SMELT_CHECK(id < logits.size());
+      candidates_.push_back({static_cast<TokenId>(id), logits[id], 0});
+    }
+  }
+  SMELT_CHECK(!candidates_.empty());
+  return choose();
+}
+
+TokenId Sampler::choose() {
   sorted_ = false;
   if (penalizes()) penalize();
   const auto lower_logit = [](const Candidate& a, const Candidate& b) { return a.logit < b.logit; };

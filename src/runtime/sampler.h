@@ -36,6 +36,8 @@ class Sampler {
   Sampler(const SamplerOptions& options, int64_t n_vocab);
   // Draws the next token; ties go to the lower id. `logits` has n_vocab finite values.
   TokenId sample(std::span<const float> logits);
+  // … from the tokens that the mask allows (a bit each, of grammar/constraint.h), at least one.
+  TokenId sample(std::span<const float> logits, std::span<const uint64_t> mask);
   // Remembers a token (of prompt or answer) for the penalties. Ids outside the vocabulary are left out.
   void accept(TokenId id);
 
@@ -46,6 +48,7 @@ class Sampler {
     double p;
   };
 
+  TokenId choose();  // from candidates_
   bool penalizes() const;
   void penalize();
   void keep_top_k();

@@ -158,5 +158,19 @@ TEST(Sampler, OptionsOutOfRangeAreUsageErrorsThatNameThem) {
   EXPECT_TRUE(check_sampler_options({}));
 }
 
+TEST(Sampler, AMaskOfAllTokensChangesNothingAndOthersKeepOut) {
+  const std::vector<float> logits = {1, 5, 2, 4, 3, 0};
+  const std::vector<uint64_t> all = {0b111111}, even = {0b010101};
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const SamplerOptions options{.temperature = 2, .seed = seed};
+    Sampler plain(options, 6), masked(options, 6), half(options, 6);
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_EQ(plain.sample(logits), masked.sample(logits, all));
+      EXPECT_EQ(half.sample(logits, even) % 2, 0);
+    }
+  }
+  EXPECT_EQ(Sampler({.temperature = 0}, 6).sample(logits, even), 4);
+}
+
 }  // namespace
 }  // namespace smelt

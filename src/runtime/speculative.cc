@@ -38,7 +38,7 @@ std::span<const float> Speculation::logits() const {
   return n_pass_ == 0 ? session_->logits() : session_->logits_at(n_used_ - 1);
 }
 
-bool Speculation::full() const { return position() == session_->n_ctx(); }
+int64_t Speculation::n_free() const { return session_->n_ctx() - position(); }
 
 void Speculation::forget_guesses(bool failed) {
   length_.tested(std::max<int64_t>(n_used_ - 1, 0), failed && n_used_ < n_pass_);

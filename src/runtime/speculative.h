@@ -54,7 +54,8 @@ class Speculation {
   // The session stands at the end of the text (the prompt), its logits computed; n_predict as of GenerateOptions.
   Status begin(Session& session, std::span<const TokenId> text, int64_t n_predict, const CancelToken* cancel);
   std::span<const float> logits() const;  // after the last token appended
-  bool full() const;                      // the context has no room for one more
+  int64_t n_free() const;                 // tokens that the context still has room for
+  bool full() const { return n_free() == 0; }
   // As Session::append for one token. Allocates nothing.
   Status append(TokenId id);
   // The session's cache holds the text again, and no guesses.
