@@ -130,6 +130,7 @@ void take_form(const DecoderForm& form, ModelConfig& c) {
   c.plain_norms = form.plain_norms;
   c.qk_norm = form.qk_norm;
   c.learned_positions = !form.rotates;
+  c.rope_layout = RopeLayout::half_split;
 }
 
 float default_eps(const DecoderForm& form) { return form.norm == NormKind::rms ? 1e-6F : 1e-5F; }
@@ -248,6 +249,8 @@ Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const Mod
   take_form(family.form, c);
   SMELT_ASSIGN(c, parse_dialect(checkpoint, family, std::move(c)));
   if (c.layers.empty()) c.layers.assign(static_cast<size_t>(c.n_layers), LayerConfig{.window = c.window});
+  // The cache's room says which frequencies a sequence has, so it must not be a ring.
+  if (!c.long_inv_freq.empty()) c.window = 0;
   return c;
 }
 

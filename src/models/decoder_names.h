@@ -23,6 +23,9 @@ constexpr auto join_names(const TensorName (&... parts)[N]) {
 inline constexpr TensorName kTrunk[] = {{"token_embd.weight", "model.embed_tokens.weight"},
                                         {"output_norm.weight", "model.norm.weight"},
                                         {"output.weight", "lm_head.weight"}};
+// Where the last norm is not as Llama's.
+inline constexpr TensorName kEmbeddings[] = {{"token_embd.weight", "model.embed_tokens.weight"},
+                                             {"output.weight", "lm_head.weight"}};
 inline constexpr TensorName kPreNorms[] = {
     {"blk.{}.attn_norm.weight", "model.layers.{}.input_layernorm.weight"},
     {"blk.{}.ffn_norm.weight", "model.layers.{}.post_attention_layernorm.weight"}};

@@ -103,8 +103,9 @@ void add_sizes(const ModelConfig& c, const ModelFamily& family, const std::strin
   const bool is_rms = c.norm == NormKind::rms;
   out.set(prefix + (is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"),
           MetaValue::of_f32(c.norm_eps));
-  if (family.form.gguf_window && c.window > 0)
-    out.set(prefix + "attention.sliding_window", MetaValue::of_u32(static_cast<uint32_t>(c.window)));
+  const int64_t window = c.layers.front().window;
+  if (!family.form.gguf_window || window == 0) return;
+  out.set(prefix + "attention.sliding_window", MetaValue::of_u32(static_cast<uint32_t>(window)));
 }
 
 void keep_other_config(const Metadata& metadata, const ModelFamily& family, Metadata& out) {

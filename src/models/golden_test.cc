@@ -103,6 +103,18 @@ float max_error(const std::vector<float>& a, const std::vector<float>& b) {
   return error;
 }
 
+// Root of the mean squares, as a share of the reference's.
+float relative_error(const std::vector<float>& a, const std::vector<float>& reference) {
+  EXPECT_EQ(a.size(), reference.size());
+  double error = 0;
+  double size = 0;
+  for (size_t i = 0; i < std::min(a.size(), reference.size()); ++i) {
+    error += std::pow(static_cast<double>(a[i] - reference[i]), 2);
+    size += std::pow(static_cast<double>(reference[i]), 2);
+  }
+  return static_cast<float>(std::sqrt(error / size));
+}
+
 class GoldenTest : public testing::TestWithParam<GoldenCase> {};
 
 TEST(Golden, EveryFamilyHasACase) {
@@ -172,6 +184,52 @@ TEST_P(GoldenTest, HalfPrecisionCacheIsClose) {
   const auto n = static_cast<int64_t>(golden.tokens.size());
   TestRun run(golden.model, n, 1, KvType::f16);
   EXPECT_LT(max_error(run.append(golden.tokens, n), golden.logits), 1e-1F);
+}
+
+// Every matrix in blocks of 8 bits, which 16 rows interleaved are multiplied by in int8: beside the same blocks decoded
+// to f32. Matrices whose rows are no whole blocks stay as they are.
+std::shared_ptr<const Checkpoint> in_q8_0(const fs::path& folder) {
+  auto checkpoint = Checkpoint::open(folder.string());
+  EXPECT_TRUE(checkpoint) << checkpoint.error().message;
+  auto gguf = to_gguf_terms(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
+  EXPECT_TRUE(gguf) << gguf.error().message;
+  const auto plain = materialise(std::move(*gguf), Dialect::gguf);
+  Checkpoint::Parts parts{.path = "quantized", .dialect = Dialect::gguf, .metadata = plain->metadata()};
+  for (const TensorEntry& tensor : plain->tensors()) {
+    const TensorView& from = tensor.view;
+    const bool is_kept = from.shape.rank != 2 || from.columns() % 32 != 0 || tensor.name == "position_embd.weight";
+    const DType dtype = is_kept ? from.dtype : DType::q8_0;
+    const auto row_size = static_cast<size_t>(*row_bytes(dtype, static_cast<uint64_t>(from.columns())));
+    auto bytes = std::make_shared<std::vector<std::byte>>(row_size * static_cast<size_t>(from.rows()));
+    std::vector<float> row(static_cast<size_t>(from.columns()));
+    for (int64_t r = 0; r < from.rows(); ++r) {
+      std::byte* to = bytes->data() + static_cast<size_t>(r) * row_size;
+      from.decode_row_into(r, row.data());
+      if (is_kept) {
+        std::memcpy(to, from.row(r), row_size);
+      } else {
+        dtype_info(dtype).encode(row.data(), to, from.columns(), nullptr);
+      }
+    }
+    parts.tensors.push_back({.name = tensor.name, .view = {dtype, from.shape, *bytes}});
+    parts.buffers.push_back(std::move(bytes));
+  }
+  return std::make_shared<const Checkpoint>(std::move(parts));
+}
+
+TEST_P(GoldenTest, Int8IsCloseToTheSameBlocksInF32) {
+  const Golden golden = load_golden(GetParam().folder);
+  ASSERT_NE(golden.model, nullptr);
+  const auto checkpoint = in_q8_0(GetParam().folder);
+  const auto n = static_cast<int64_t>(golden.tokens.size());
+  std::vector<float> logits[2];
+  for (const Compute compute : {Compute::f32, Compute::int8}) {
+    auto model = Model::load(checkpoint, compute);
+    ASSERT_TRUE(model) << model.error().message;
+    logits[compute == Compute::int8 ? 1 : 0] = TestRun(*model, n, 2).append(golden.tokens, n);
+  }
+  EXPECT_LT(relative_error(logits[1], logits[0]), 0.06F);
+  EXPECT_LT(relative_error(logits[1], golden.logits), 0.06F);
 }
 
 TEST_P(GoldenTest, PassesAndThreadsDoNotChangeABit) {

@@ -53,6 +53,10 @@ Result<SessionPlan> plan_session(const Model& model, const SessionOptions& optio
   const ModelConfig& c = model.config();
   SessionPlan plan;
   plan.n_ctx = options.n_ctx > 0 ? options.n_ctx : std::min(c.n_ctx_train, kMaxContext);
+  if (c.learned_positions && plan.n_ctx > c.n_ctx_train) {
+    return usage_error(fmt::format("a context of {} tokens, but the model has learned {} positions and no more",
+                                   plan.n_ctx, c.n_ctx_train));
+  }
   plan.chunk = std::min(options.prefill_chunk, plan.n_ctx);
   plan.max_draft = std::min(options.max_draft, plan.n_ctx - 1);
   const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads();

@@ -27,6 +27,18 @@ std::vector<float> copy(std::span<const float> values) { return {values.begin(),
 
 std::string error_of(const Status& status) { return status ? "" : status.error().message; }
 
+TEST(Session, LearnedPositionsEndTheContext) {
+  auto checkpoint = Checkpoint::open(std::string(SMELT_SOURCE_DIR) + "/tests/golden/gpt2/tied");
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  auto model = Model::load(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_TRUE(Session::create(*model, {.n_ctx = 64}));
+  const auto longer = Session::create(*model, {.n_ctx = 65});
+  ASSERT_FALSE(longer);
+  EXPECT_EQ(longer.error().kind, ErrorKind::usage);
+  EXPECT_THAT(longer.error().message, AllOf(HasSubstr("65 tokens"), HasSubstr("64 positions")));
+}
+
 TEST(Session, ChunksAndThreadsGiveTheSameLogits) {
   const LoadedModel loaded = load_stories();
   const std::vector<TokenId> ids = some_tokens(70);

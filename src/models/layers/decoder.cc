@@ -195,7 +195,7 @@ void Decoder::Pass::place_tokens() const {
   const auto in_blocks = [](int64_t n) { return (n + kKvBlock - 1) / kKvBlock * kKvBlock; };
   for (const SequenceSlice& slice : args.slices) {
     const int64_t room = slice.kv[0].n_blocks * kKvBlock;
-    const bool is_long = !c.long_inv_freq.empty() && room > in_blocks(c.n_ctx_short);
+    const bool is_long = !c.long_inv_freq.empty() && room > c.n_ctx_short;
     const bool grows = c.ntk_factor > 0 && room > in_blocks(c.n_ctx_train);
     for (int64_t i = 0; i < slice.n_tokens; ++i) *place++ = {slice.position + i, is_long, grows ? room : 0};
   }

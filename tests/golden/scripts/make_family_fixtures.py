@@ -14,6 +14,8 @@ import transformers
 OUT = pathlib.Path("tests/golden")
 N_TOKENS = 24
 N_GREEDY = 32
+SUFFIXES = {"GPT2": "LMHeadModel"}
+CONFIG_SUFFIXES = {"Gemma3": "TextConfig"}
 COMMON = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, vocab_size=96,
               max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager")
 
@@ -22,6 +24,8 @@ def rope(kind="default", theta=10000.0, **more):
     return dict(rope_parameters=dict(rope_type=kind, rope_theta=theta, **more))
 
 
+LONGROPE = dict(rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7],
+                                     long_factor=[1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0]))
 LLAMA = dict(num_key_value_heads=2, tie_word_embeddings=True)
 # family: {case: (prefix of transformers' class names, settings)}
 FAMILIES = {
@@ -39,6 +43,43 @@ FAMILIES = {
         "nope": ("SmolLM3", dict(num_key_value_heads=2, no_rope_layer_interval=2)),
         "rotating": ("SmolLM3", dict(num_key_value_heads=2, tie_word_embeddings=False)),
     },
+    "gemma": {"mqa": ("Gemma", dict(num_key_value_heads=1, head_dim=32))},
+    "gemma3": {
+        "windows": ("Gemma3", dict(num_key_value_heads=2, head_dim=16, sliding_window=6, query_pre_attn_scalar=24,
+                                   layer_types=["sliding_attention", "full_attention"],
+                                   rope_parameters={"full_attention": dict(rope_type="linear", rope_theta=1e6, factor=2.0),
+                                                    "sliding_attention": dict(rope_type="default", rope_theta=1e4)})),
+        "all_slide": ("Gemma3", dict(num_key_value_heads=1, head_dim=16, sliding_window=9, query_pre_attn_scalar=16,
+                                     final_logit_softcapping=2.0)),
+    },
+    "phi3": {
+        "window": ("Phi3", dict(num_key_value_heads=2, sliding_window=7)),
+        "longrope_short": ("Phi3", LONGROPE | dict(num_key_value_heads=4, original_max_position_embeddings=128,
+                                                   tie_word_embeddings=True)),
+        "longrope_long": ("Phi3", LONGROPE | dict(num_key_value_heads=2, original_max_position_embeddings=16)),
+    },
+    "olmo": {"clipped": ("Olmo", dict(num_key_value_heads=2, clip_qkv=0.8)), "tied": ("Olmo", dict(tie_word_embeddings=True))},
+    "olmo2": {"gqa": ("Olmo2", dict(num_key_value_heads=2))},
+    "granite": {
+        "multipliers": ("Granite", dict(num_key_value_heads=2, embedding_multiplier=12.0, logits_scaling=8.0,
+                                        residual_multiplier=0.22, attention_multiplier=0.0625, tie_word_embeddings=True)),
+        "biases": ("Granite", dict(num_key_value_heads=2, attention_multiplier=0.25, attention_bias=True, mlp_bias=True)),
+    },
+    "stablelm": {
+        "biases": ("StableLm", dict(num_key_value_heads=4, use_qkv_bias=True)),
+        "gqa": ("StableLm", dict(num_key_value_heads=2, rope_parameters=dict(rope_type="default", rope_theta=10000.0,
+                                                                             partial_rotary_factor=0.5))),
+    },
+    "starcoder2": {
+        "window": ("Starcoder2", dict(num_key_value_heads=2, sliding_window=7)),
+        "plain": ("Starcoder2", dict(num_key_value_heads=1, use_bias=False, tie_word_embeddings=False)),
+    },
+    "gptneox": {
+        "parallel": ("GPTNeoX", dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.25))),
+        "serial": ("GPTNeoX", dict(use_parallel_residual=False)),
+    },
+    "gpt2": {"tied": ("GPT2", dict(hidden_size=64, n_inner=None, n_positions=64)), "inner": ("GPT2", dict(n_inner=80, n_positions=64))},
+    "phi2": {"partial": ("Phi", dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)))},
 }
 
 
@@ -57,8 +98,9 @@ def randomize(model, generator):
 
 def make(family, name, class_name, settings, seed):
     generator = torch.Generator().manual_seed(seed)
-    config = getattr(transformers, class_name + "Config")(**(COMMON | settings))
-    model = getattr(transformers, class_name + "ForCausalLM")(config).float().eval()
+    config_class = getattr(transformers, class_name + CONFIG_SUFFIXES.get(class_name, "Config"))
+    config = config_class(**(COMMON | settings))
+    model = getattr(transformers, class_name + SUFFIXES.get(class_name, "ForCausalLM"))(config).float().eval()
     randomize(model, generator)
     tokens = [1] + torch.randint(0, config.vocab_size, (N_TOKENS - 1,), generator=generator).tolist()
     with torch.no_grad():
