@@ -32,11 +32,11 @@ TEST(Session, LearnedPositionsEndTheContext) {
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   auto model = Model::load(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
   ASSERT_TRUE(model) << model.error().message;
-  EXPECT_TRUE(Session::create(*model, {.n_ctx = 64}));
-  const auto longer = Session::create(*model, {.n_ctx = 65});
+  EXPECT_TRUE(Session::create(*model, {.n_ctx = 256}));
+  const auto longer = Session::create(*model, {.n_ctx = 257});
   ASSERT_FALSE(longer);
   EXPECT_EQ(longer.error().kind, ErrorKind::usage);
-  EXPECT_THAT(longer.error().message, AllOf(HasSubstr("65 tokens"), HasSubstr("64 positions")));
+  EXPECT_THAT(longer.error().message, AllOf(HasSubstr("257 tokens"), HasSubstr("256 positions")));
 }
 
 TEST(Session, ChunksAndThreadsGiveTheSameLogits) {

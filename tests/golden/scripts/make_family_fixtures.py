@@ -78,7 +78,7 @@ FAMILIES = {
         "parallel": ("GPTNeoX", dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.25))),
         "serial": ("GPTNeoX", dict(use_parallel_residual=False)),
     },
-    "gpt2": {"tied": ("GPT2", dict(hidden_size=64, n_inner=None, n_positions=64)), "inner": ("GPT2", dict(n_inner=80, n_positions=64))},
+    "gpt2": {"tied": ("GPT2", dict(n_inner=None)), "inner": ("GPT2", dict(n_inner=80))},
     "phi2": {"partial": ("Phi", dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)))},
 }
 
