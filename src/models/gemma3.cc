@@ -88,7 +88,7 @@ void add_gguf(const ModelConfig& c, const std::string& prefix, Metadata& metadat
   add_window_pattern(c, kPattern, prefix, metadata);
   metadata.set(prefix + "rope.freq_base_swa", MetaValue::of_f32(local_base(c)));
   if (c.logit_cap > 0) metadata.set(prefix + "final_logit_softcapping", MetaValue::of_f32(c.logit_cap));
-  if (c.attention_scale == default_scale(c)) return;
+  if (c.attention_scale == default_scale(c) && c.n_layers != kLayersOf27b) return;
   metadata.set(prefix + "attention.scale", MetaValue::of_f32(c.attention_scale));
 }
 

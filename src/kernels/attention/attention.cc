@@ -18,6 +18,7 @@ constexpr const AttentionKernel* kKernels[] = {
 #undef SMELT_KERNEL
 };
 
+constexpr float kLog2E = 1.44269504F;
 constexpr int64_t kChunk = 512;        // keys that are folded in one go, in slices of few tokens
 constexpr int64_t kTileRows = 96;      // queries that share a tile of keys and values, in longer slices
 constexpr int64_t kMinWork = 1 << 16;  // multiplications worth handing to another thread
@@ -91,7 +92,7 @@ struct Job {
                   .group = group,
                   .d_head = args.d_head,
                   .d = d,
-                  .scale = args.scale * 1.44269504F,
+                  .scale = args.scale * kLog2E,
                   .out = out});
   }
   const std::byte* block_of(const KvLayer& kv, int64_t key, int64_t head) const {
@@ -138,6 +139,7 @@ void Job::fold_keys(const FoldKernel& fold, const Span& s, RowStates states, flo
                .position = s.slice.position + s.token,
                .block_position = key,
                .window = args.window,
+               .cap = args.cap * kLog2E,
                .max = states.max,
                .sum = states.sum,
                .acc = states.acc,

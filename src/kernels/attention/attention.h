@@ -1,6 +1,6 @@
 // Causal attention of new tokens over a KV cache, grouped-query (Ainslie et al., arXiv 2305.13245), with an optional
 // sliding window (Beltagy et al., arXiv 2004.05150). Called by the model families' forward.
-//   out_i = sum_j softmax_j(scale * q_i . k_j) v_j over keys j = max(0, position + i - window + 1) … position + i
+//   out_i = sum_j softmax_j(cap(scale * q_i . k_j)) v_j over keys j = max(0, position + i - window + 1) … position + i
 //
 // Keys are taken in blocks of 64 with a running maximum and sum (Milakov & Gimelshein, arXiv 1805.02867; Dao et al.,
 // arXiv 2205.14135), all query heads of a group against one reading of the cache. Two ways:
@@ -38,6 +38,7 @@ struct AttentionArgs {
   int64_t n_heads = 0, n_kv_heads = 0, d_head = 0;
   int64_t window = 0;  // keys that a token sees, itself included; 0: all
   float scale = 0;     // usually 1/sqrt(d_head)
+  float cap = 0;       // scores become cap * tanh(score / cap); 0: they stay
 };
 
 // What scratch must be planned for. Fewer tokens, shorter sequences and more slices fit as well.

@@ -1,5 +1,5 @@
 // Every instruction set of kernels.inc against attention in double, over head counts, head sizes with tails, cache
-// types, windows and positions; and that tokens, slices and threads do not change a bit.
+// types, windows, caps and positions; and that tokens, slices and threads do not change a bit.
 #include "kernels/attention/attention.h"
 
 #include <gtest/gtest.h>
@@ -19,15 +19,29 @@ namespace {
 
 struct Sizes {
   int64_t position, m, n_heads, n_kv_heads, d_head, window = 0;
+  float cap = 0;
   int64_t keys() const { return position + m; }
 };
 
 constexpr Sizes kSizes[] = {
-    {0, 1, 1, 1, 8},         {0, 5, 4, 4, 16},       {3, 4, 8, 2, 20},     // grouped queries, a tail of 4
-    {40, 1, 6, 3, 64},       {17, 9, 4, 1, 6},       {63, 3, 4, 2, 64},    // over the edge of a block
-    {0, 17, 4, 2, 64},       {500, 30, 8, 2, 80},    {1100, 3, 4, 2, 64},  // chunks of keys, tiles of queries
-    {0, 70, 14, 2, 64},      {100, 33, 1, 1, 128},   {5, 100, 100, 1, 16},
-    {200, 40, 4, 2, 64, 50}, {1300, 2, 4, 4, 32, 7}, {700, 1, 4, 1, 64, 600},
+    {0, 1, 1, 1, 8},
+    {0, 5, 4, 4, 16},
+    {3, 4, 8, 2, 20},  // grouped queries, a tail of 4
+    {40, 1, 6, 3, 64},
+    {17, 9, 4, 1, 6},
+    {63, 3, 4, 2, 64},  // over the edge of a block
+    {0, 17, 4, 2, 64},
+    {500, 30, 8, 2, 80},
+    {1100, 3, 4, 2, 64},  // chunks of keys, tiles of queries
+    {0, 70, 14, 2, 64},
+    {100, 33, 1, 1, 128},
+    {5, 100, 100, 1, 16},
+    {200, 40, 4, 2, 64, 50},
+    {1300, 2, 4, 4, 32, 7},
+    {700, 1, 4, 1, 64, 600},
+    {70, 3, 4, 2, 64, 0, 0.5F},
+    {700, 40, 4, 2, 32, 90, 2.0F},
+    {10, 20, 2, 2, 16, 0, 50.0F},
 };
 
 // One sequence: its keys, values and queries, and a layer's cache that holds them.
@@ -107,7 +121,8 @@ void run_slices(const Problem& p, std::span<const AttentionSlice> slices, int n_
                   .n_kv_heads = s.n_kv_heads,
                   .d_head = s.d_head,
                   .window = s.window,
-                  .scale = p.scale},
+                  .scale = p.scale,
+                  .cap = s.cap},
                  scratch, threads, isa);
 }
 
@@ -133,7 +148,9 @@ std::vector<double> attend_in_double(const Problem& p, int64_t token, int64_t he
     for (int64_t i = 0; i < s.d_head; ++i) {
       score += p.q[static_cast<size_t>((token * s.n_heads + head) * s.d_head + i)] * at(p.k, j, i);
     }
-    const double weight = std::exp(score * p.scale);
+    score *= p.scale;
+    if (s.cap > 0) score = s.cap * std::tanh(score / s.cap);
+    const double weight = std::exp(score);
     total += weight;
     for (int64_t i = 0; i < s.d_head; ++i) out[static_cast<size_t>(i)] += weight * at(p.v, j, i);
   }
@@ -159,7 +176,8 @@ void expect_formula(const Sizes& s, KvType type, Isa isa, uint64_t seed = 1) {
     for (int64_t i = 0; i < s.d_head; ++i) {
       ASSERT_NEAR(out[static_cast<size_t>(pair * s.d_head + i)], expected[static_cast<size_t>(i)], bound_of(s, type))
           << "position " << s.position << ", m " << s.m << ", heads " << s.n_heads << "/" << s.n_kv_heads << ", d_head "
-          << s.d_head << ", window " << s.window << ", " << kv_type_name(type) << ", pair " << pair << ", value " << i;
+          << s.d_head << ", window " << s.window << ", cap " << s.cap << ", " << kv_type_name(type) << ", pair " << pair
+          << ", value " << i;
     }
   }
 }
@@ -183,7 +201,8 @@ TEST_P(AttentionTest, EqualsTheFormulaOnRandomShapes) {
                      .n_heads = n_kv_heads * pick(1, 7),
                      .n_kv_heads = n_kv_heads,
                      .d_head = pick(1, 10) * (pick(0, 1) == 0 ? 2 : 16),
-                     .window = pick(0, 2) == 0 ? pick(1, 200) : 0};
+                     .window = pick(0, 2) == 0 ? pick(1, 200) : 0,
+                     .cap = pick(0, 3) == 0 ? static_cast<float>(pick(1, 200)) / 4 : 0.0F};
     expect_formula(s, static_cast<KvType>(pick(0, 2)), GetParam(), random());
     if (HasFatalFailure()) return;
   }

@@ -62,6 +62,21 @@ struct Weigher {
     for (int64_t j = keys.end > 0 ? keys.end : 0; j < kKvBlock; ++j) scores[j] = -__builtin_inff();
   }
 
+  // scores = cap * tanh(scores / cap), to 1e-6 of the cap. With t = 2^(-2 log2(e) |x|), tanh |x| = (1 - t) / (1 + t).
+  static void soften(float* scores, float cap) {
+    const F one = V::set1(1.0F);
+    const F inverse = V::set1(1.0F / cap);
+    for (int64_t j = 0; j < kKvBlock; j += kLanes) {
+      const F x = V::mul(V::load(scores + j), inverse);
+      const F size = V::max(x, V::sub(V::zero(), x));
+      const F t = exp2_of<V>(V::mul(size, V::set1(-2.0F * 1.44269504F)));
+      const F tanh = V::div(V::sub(one, t), V::add(one, t));
+      // The sign of x: x / |x|, where |x| is not so small that tanh x is x.
+      const F sign = V::div(x, V::max(size, V::set1(1e-30F)));
+      V::store(scores + j, V::mul(V::set1(cap), V::mul(tanh, sign)));
+    }
+  }
+
   // Returns the factor for what was accumulated before.
   static float weigh(float* scores, Keys keys, float& max, float& sum) {
     if (!keys.all()) hide(scores, keys);
@@ -166,6 +181,7 @@ struct Attention {
                         .ahead = f.next - f.block},
                        kKvBlock);
     float factors[R];
+    for (int r = 0; r < R && f.cap > 0; ++r) Weigher<V>::soften(scores + r * kKvBlock, f.cap);
     for (int r = 0; r < R; ++r) {
       factors[r] = Weigher<V>::weigh(scores + r * kKvBlock, visible_keys(f, row + r), f.max[row + r], f.sum[row + r]);
     }

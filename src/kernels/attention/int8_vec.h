@@ -122,6 +122,7 @@ struct Int8Attention {
     score<R>(f, block, row, seen.end, scores);
     for (int r = 0; r < R; ++r) {
       float* s = scores + r * kKvBlock;
+      if (f.cap > 0) Weigher<V>::soften(s, f.cap);
       factors[r] = Weigher<V>::weigh(s, visible_keys(f, row + r), f.max[row + r], f.sum[row + r]);
       units[r] = round_weights(s, block.value_scales, reinterpret_cast<int16_t*>(weights + r * kKvBlock / 2));
     }

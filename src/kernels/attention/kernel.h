@@ -30,6 +30,7 @@ struct BlockFold {
   int64_t position;        // of the token of row 0; row r is of token r / group
   int64_t block_position;  // of the block's first key
   int64_t window;          // 0: none
+  float cap;               // of scores, times log2(e); 0: none
   float *max, *sum;        // [n]: running maximum of the exponents, sum of the weights
   float* acc;              // [n][d]: weighted sum of the values
   std::byte* scratch;      // 64 * d floats of room

@@ -57,6 +57,11 @@ float weigh(float* scores, Keys keys, float& max, float& sum) {
   return factor;
 }
 
+void soften(float* scores, Keys keys, float cap) {
+  if (cap <= 0) return;
+  for (int64_t j = keys.begin; j < keys.end; ++j) scores[j] = cap * std::tanh(scores[j] / cap);
+}
+
 template <class T>
 void fold_row(const BlockFold& f, int64_t row, Keys keys) {
   const float* q = reinterpret_cast<const float*>(f.q) + row * f.d;
@@ -65,6 +70,7 @@ void fold_row(const BlockFold& f, int64_t row, Keys keys) {
     scores[j] = 0;
     for (int64_t i = 0; i < f.d; ++i) scores[j] += q[i] * T::load(f.block + (i * kKvBlock + j) * T::kBytes);
   }
+  soften(scores, keys, f.cap);
   const float factor = weigh(scores, keys, f.max[row], f.sum[row]);
   float* acc = f.acc + row * f.d;
   for (int64_t i = 0; i < f.d; ++i) acc[i] *= factor;
@@ -157,6 +163,7 @@ void fold_row_q8(const BlockFold& f, int64_t row, Keys keys) {
     for (int64_t i = 0; i < f.d; ++i) sum += q[i] * k[(i / 4 * kKvBlock + j) * 4 + i % 4];
     scores[j] = static_cast<float>(sum) * (queries.scales[row] * key_scales[j]);
   }
+  soften(scores, keys, f.cap);
   const float factor = weigh(scores, keys, f.max[row], f.sum[row]);
   int32_t weights[kKvBlock];
   const float unit = round_weights(scores, key_scales + kKvBlock, keys, weights);

@@ -125,6 +125,7 @@ void fold_rows(const BlockFold& f, const Bf16Block& block, int64_t row) {
   alignas(64) uint32_t weights[R * kKvBlock / 2];
   for (int r = 0; r < R; ++r) {
     float* s = scores + r * kKvBlock;
+    if (f.cap > 0) Weigher<Avx512>::soften(s, f.cap);
     factors[r] = Weigher<Avx512>::weigh(s, visible_keys(f, row + r), f.max[row + r], f.sum[row + r]);
     for (int64_t j = 0; j < kKvBlock; j += 32) {
       _mm512_storeu_si512(weights + (r * kKvBlock + j) / 2,

@@ -287,7 +287,8 @@ void Decoder::Pass::attend(size_t layer) const {
                   .n_kv_heads = c.n_kv_heads,
                   .d_head = c.d_head,
                   .window = c.layers[layer].window,
-                  .scale = scale},
+                  .scale = scale,
+                  .cap = c.attention_cap},
                  w.attention, threads);
 }
 

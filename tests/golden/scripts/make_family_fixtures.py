@@ -44,6 +44,11 @@ FAMILIES = {
         "rotating": ("SmolLM3", dict(num_key_value_heads=2, tie_word_embeddings=False)),
     },
     "gemma": {"mqa": ("Gemma", dict(num_key_value_heads=1, head_dim=32))},
+    "gemma2": {
+        "capped": ("Gemma2", dict(num_key_value_heads=2, head_dim=16, sliding_window=6, query_pre_attn_scalar=24,
+                                  attn_logit_softcapping=1.5, final_logit_softcapping=2.0)),
+        "published_caps": ("Gemma2", dict(num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=16)),
+    },
     "gemma3": {
         "windows": ("Gemma3", dict(num_key_value_heads=2, head_dim=16, sliding_window=6, query_pre_attn_scalar=24,
                                    layer_types=["sliding_attention", "full_attention"],
