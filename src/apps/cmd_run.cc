@@ -206,6 +206,7 @@ const Command run_command = {
         "  smelt run small.gguf -f program.txt --lookup\n"
         "  smelt run large.gguf -p \"Once upon a time\" --draft small.gguf\n"
         "  smelt run small.gguf -p \"The answer, yes or no: \" --regex \"yes|no\"\n"
+        "  smelt run small.gguf -f question.txt --json-schema answer.json --no-echo\n"
         "  smelt run small.gguf -p \"Once upon a time\" --json\n",
     .add = add,
 };

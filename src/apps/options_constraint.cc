@@ -16,8 +16,10 @@ Result<Grammar> read_grammar(const ConstraintArguments& arguments) {
     if (!grammar) return usage_error("--regex: " + grammar.error().message);
     return grammar;
   }
-  SMELT_ASSIGN(const std::string text, read_text_file(arguments.grammar));
-  return parse_gbnf(text, arguments.grammar);
+  const bool is_schema = !arguments.json_schema.empty();
+  const std::string& file = is_schema ? arguments.json_schema : arguments.grammar;
+  SMELT_ASSIGN(const std::string text, read_text_file(file));
+  return is_schema ? parse_json_schema(text, file) : parse_gbnf(text, file);
 }
 
 }  // namespace
@@ -29,6 +31,10 @@ void add_constraint_options(CLI::App& app, ConstraintArguments& arguments) {
   CLI::Option* regex =
       app.add_option("--regex", arguments.regex, "write only a text that this regular expression matches as a whole");
   regex->type_name("PATTERN")->excludes(grammar);
+  app.add_option("--json-schema", arguments.json_schema, "write only JSON that is valid for this schema")
+      ->type_name("FILE")
+      ->excludes(grammar)
+      ->excludes(regex);
 }
 
 Status check_constraint(const ConstraintArguments& arguments, const GenerateOptions& options) {
@@ -41,7 +47,7 @@ Status check_constraint(const ConstraintArguments& arguments, const GenerateOpti
 Result<std::shared_ptr<const Nfa>> compile_constraint(const ConstraintArguments& arguments) {
   if (!arguments.wanted()) return std::shared_ptr<const Nfa>();
   SMELT_ASSIGN(const Grammar grammar, read_grammar(arguments));
-  const std::string& file = arguments.grammar;
+  const std::string& file = arguments.grammar.empty() ? arguments.json_schema : arguments.grammar;
   SMELT_ASSIGN(Nfa nfa, Nfa::compile(grammar).with_context(file.empty() ? "--regex" : escape_for_display(file, 4096)));
   return std::make_shared<const Nfa>(std::move(nfa));
 }

@@ -14,10 +14,10 @@ class App;
 namespace smelt {
 
 struct ConstraintArguments {
-  std::string grammar;  // a file
+  std::string grammar, json_schema;  // files
   std::optional<std::string> regex;
 
-  bool wanted() const { return !grammar.empty() || regex.has_value(); }
+  bool wanted() const { return !grammar.empty() || !json_schema.empty() || regex.has_value(); }
 };
 
 void add_constraint_options(CLI::App& app, ConstraintArguments& arguments);

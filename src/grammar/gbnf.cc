@@ -13,8 +13,9 @@ namespace smelt {
 namespace {
 
 constexpr int kMaxDepth = 200;         // of groups
-constexpr size_t kMaxBytes = 4 << 20;  // of a file
-constexpr size_t kMaxRules = 50'000;
+constexpr size_t kMaxBytes = 1 << 20;  // of a file
+constexpr size_t kMaxRules = 20'000;
+constexpr size_t kMaxExprs = 100'000;
 constexpr int64_t kMaxRepeats = 1'000'000;  // beyond this no automaton is tried
 
 bool is_name_char(char c) {
@@ -130,6 +131,7 @@ class GbnfParser {
       SMELT_ASSIGN(ExprId part, parse_item(depth));
       SMELT_ASSIGN(part, parse_repeats(part));
       parts.push_back(part);
+      if (grammar_.n_exprs() > kMaxExprs) return error(fmt::format("the grammar has more than {} parts", kMaxExprs));
     }
     if (in_.peek() == ')' && depth == 0) return error("')' without '('");
     return grammar_.sequence(std::move(parts));

@@ -61,5 +61,7 @@ class Grammar {
 // Parsers: any bytes give a grammar or an error with line and column (regular expressions: the column). Fuzz targets.
 Result<Grammar> parse_gbnf(std::string_view text, const std::string& file_name);
 Result<Grammar> parse_regex_grammar(std::string_view pattern);  // the whole text has to match
+// JSON Schema; errors name file and JSON pointer. What matches are compact texts of valid values, not all of them.
+Result<Grammar> parse_json_schema(std::string_view json, const std::string& file_name);
 
 }  // namespace smelt

@@ -11,7 +11,7 @@
 namespace smelt {
 namespace {
 
-constexpr size_t kMaxStates = 150'000;  // about 100 bytes each while building
+constexpr size_t kMaxStates = 100'000;  // about 100 bytes each while building
 
 }  // namespace
 

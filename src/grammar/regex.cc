@@ -14,7 +14,7 @@ namespace smelt {
 namespace {
 
 constexpr int kMaxDepth = 200;
-constexpr size_t kMaxBytes = 1 << 20;
+constexpr size_t kMaxBytes = 1 << 16;
 constexpr int64_t kMaxRepeats = 1'000'000;
 
 const CodeSet& ascii() {

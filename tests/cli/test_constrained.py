@@ -22,6 +22,22 @@ class Constrained(StoriesTest):
             self.assertEqual(result["finish_reason"], "complete")
             self.assertRegex(result["text"], r'^{"[a-z]{1,9}":\d{1,3}(,"[a-z]{1,9}":\d{1,3})*}$')
 
+    def test_json_schema(self):
+        path = self.folder / "s.json"
+        path.write_text(json.dumps({"type": "object", "required": ["name", "age"], "additionalProperties": False,
+                                    "properties": {"name": {"type": "string", "maxLength": 12},
+                                                   "age": {"type": "integer", "minimum": 0, "maximum": 120}}}))
+        for seed in range(5):
+            text = self.ok("run", self.model, "-p", "Tom: ", "--json-schema", path, "--no-echo", "--seed", str(seed)).text
+            value = json.loads(text)
+            self.assertEqual(list(value), ["name", "age"])
+            self.assertLessEqual(len(value["name"]), 12)
+            self.assertIn(value["age"], range(121))
+        path.write_text('{"properties": {"a": {"not": {}}}}')
+        self.refused(1, "#/properties/a: not: this keyword is not supported", "run", self.model, "-p", "x", "--json-schema", path)
+        path.write_text('{"properties": {"a": 5}}')
+        self.refused(1, ["s.json", "#: properties"], "run", self.model, "-p", "x", "--json-schema", path)
+
     def test_what_is_cut_fails(self):
         result = self.smelt("run", self.model, "-p", "x", "--regex", "a{100}", "-n", "5")
         self.assertEqual((result.code, result.text), (1, "xaaaaa\n"))  # it was shown as it came
