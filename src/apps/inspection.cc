@@ -98,6 +98,11 @@ void add_config(Lines& lines, const ModelConfig& config) {
   lines.add("name", escape_for_display(config.name));
   lines.add("architecture", escape_for_display(config.architecture));
   lines.add("layers", fmt::format("{}, width {}, feed-forward {}", config.n_layers, config.d_model, config.d_ff));
+  if (config.n_experts > 0) {
+    const std::string shared = config.d_ff_shared > 0 ? fmt::format(", and one of {} for all", config.d_ff_shared) : "";
+    lines.add("experts", fmt::format("{} of {} for each token, width {}{}", config.n_experts_used, config.n_experts,
+                                     config.d_ff_expert, shared));
+  }
   lines.add("attention",
             fmt::format("{} heads of {}, {} for keys and values", config.n_heads, config.d_head, config.n_kv_heads));
   lines.add("positions", positions(config));
@@ -153,6 +158,8 @@ ordered_json config_json(const ModelConfig& config) {
           {"n_kv_heads", config.n_kv_heads},
           {"d_head", config.d_head},
           {"d_ff", config.d_ff},
+          {"n_experts", config.n_experts},
+          {"n_experts_used", config.n_experts_used},
           {"n_vocab", config.n_vocab},
           {"n_ctx_train", config.n_ctx_train},
           {"window", config.window},

@@ -64,7 +64,7 @@ Result<ConvertReport> write_weights(const CanonicalModel& model, const std::stri
                SafetensorsWriter::create(path, declared, {{"format", "pt"}}, Overwrite::refuse));
   ConvertReport report;
   report.n_tensors = plan.size();
-  for (const CanonicalTensor& tensor : model.tensors) report.source_bytes += tensor.source->view.bytes.size();
+  for (const CanonicalTensor& tensor : model.tensors) report.source_bytes += tensor.source_bytes();
   Recoder recoder(*model.checkpoint, options.n_threads, job, "convert", report.source_bytes);
   const ByteSink sink = [&](std::span<const std::byte> bytes) {
     report.output_bytes += bytes.size();

@@ -89,7 +89,7 @@ Result<TensorPlan> make_plan(const CanonicalTensor& tensor, const Choice& choice
   plan.to = choice.type;
   plan.shape = tensor.shape;
   plan.note = choice.note;
-  plan.bytes_from = tensor.source->view.bytes.size();
+  plan.bytes_from = tensor.source_bytes();
   std::vector<uint64_t> dims;
   for (int i = 0; i < tensor.shape.rank; ++i) dims.push_back(static_cast<uint64_t>(tensor.shape[i]));
   SMELT_ASSIGN(plan.bytes_to, tensor_bytes(choice.type, dims).with_context(escape_for_display(tensor.name)));

@@ -60,7 +60,8 @@ Recoder::Recoder(const Checkpoint& checkpoint, int n_threads, const JobControl& 
 Status Recoder::recode(const CanonicalTensor& tensor, DType to, const ByteSink& sink) {
   const TensorView& source = tensor.source->view;
   const int64_t rows = tensor.shape.rows(), columns = tensor.shape.columns();
-  SMELT_CHECK(rows == source.rows() && columns == source.columns());
+  const auto n_parts = static_cast<int64_t>(tensor.more.size() + 1);
+  SMELT_CHECK(rows == source.rows() * n_parts && columns == source.columns());
   const uint64_t row_size = target_row_size(tensor.shape, to);
   const int64_t slab_rows = rows_per_slab(tensor.shape);
   slab_.resize(static_cast<uint64_t>(slab_rows) * row_size);
@@ -72,8 +73,9 @@ Status Recoder::recode(const CanonicalTensor& tensor, DType to, const ByteSink& 
     SMELT_TRY(sink(std::span(slab_).first(static_cast<uint64_t>(end - begin) * row_size)));
     report(done_bytes_ + static_cast<uint64_t>(end) * source.row_size());
   }
-  done_bytes_ += source.bytes.size();
+  done_bytes_ += tensor.source_bytes();
   release_source(*tensor.source);
+  for (const TensorEntry* part : tensor.more) release_source(*part);
   return {};
 }
 
@@ -100,8 +102,9 @@ Status Recoder::recode_rows(const CanonicalTensor& tensor, DType to, int64_t beg
 
 Recoder::Fault Recoder::recode_row(const CanonicalTensor& tensor, DType to, int64_t row, std::byte* out,
                                    float* scratch) const {
-  const TensorView& source = tensor.source->view;
-  const int64_t columns = tensor.shape.columns(), source_row = tensor.source_row(row);
+  const auto [entry, source_row] = tensor.find_source(row);
+  const TensorView& source = entry->view;
+  const int64_t columns = tensor.shape.columns();
   const bool copied = source.dtype == to;
   if (copied) source.copy_row_into(source_row, out);
   if (copied && (is_quantized(to) || to == DType::i8)) return {};
@@ -115,8 +118,9 @@ Recoder::Fault Recoder::recode_row(const CanonicalTensor& tensor, DType to, int6
 }
 
 Error Recoder::fault_error(const CanonicalTensor& tensor, DType to, const Fault& fault) const {
-  const std::string where = fmt::format("{}: the value at row {}, column {}", checkpoint_.describe(*tensor.source),
-                                        tensor.source_row(fault.row), fault.column);
+  const auto [entry, row] = tensor.find_source(fault.row);
+  const std::string where =
+      fmt::format("{}: the value at row {}, column {}", checkpoint_.describe(*entry), row, fault.column);
   if (!std::isfinite(fault.value))
     return input_error(fmt::format("{} is {}; the checkpoint is damaged: fetch or export it again", where,
                                    std::isnan(fault.value) ? "not a number" : "infinite"));

@@ -44,6 +44,7 @@ class Translator {
   }
 
   Status add(const TensorName& name, int64_t layer) {
+    if (is_per_expert(name)) return target_ == Dialect::gguf ? add_joined(name, layer) : add_parted(name, layer);
     const TensorEntry* source = find_tensor(*model_.checkpoint, family_, name, layer);
     const bool is_unused_head = model_.config.tied_head && std::string_view(name.gguf) == "output.weight";
     if (source == nullptr || is_unused_head) return {};
@@ -51,12 +52,47 @@ class Translator {
     if (name.form == ValueForm::plus_one) return add_shifted(target_name, *source);
     if (name.form == ValueForm::transposed) return add_transposed(target_name, *source);
     CanonicalTensor tensor{.name = target_name, .source = source, .shape = source->view.shape, .row_order = {}};
+    const int64_t n = source->view.columns();
+    if (name.form == ValueForm::row) tensor.shape = target_ == Dialect::gguf ? Shape{n} : Shape{1, n};
     tensor.row_order = row_order(name.order, model_.config, target_);
     if (tensor.row_order.empty() || source->view.shape.rank > 1) {
       model_.tensors.push_back(std::move(tensor));
       return {};
     }
     return add_reordered_vector(target_name, *source, tensor.row_order);
+  }
+
+  // One tensor of all experts from one of each.
+  Status add_joined(const TensorName& name, int64_t layer) {
+    CanonicalTensor tensor{.name = layer_name(name.gguf, layer), .source = nullptr, .shape = {}, .row_order = {}};
+    for (int64_t e = 0; e < model_.config.n_experts; ++e) {
+      const TensorEntry* part = find_tensor(*model_.checkpoint, family_, name, layer, e);
+      if (part == nullptr) return {};
+      if (e == 0) {
+        tensor.source = part;
+        tensor.shape = {model_.config.n_experts, part->view.rows(), part->view.columns()};
+        continue;
+      }
+      if (part->view.dtype != tensor.source->view.dtype) {
+        return input_error(fmt::format("{}: type is {}, but that of expert 0 is {}", model_.checkpoint->describe(*part),
+                                       dtype_name(part->view.dtype), dtype_name(tensor.source->view.dtype)));
+      }
+      tensor.more.push_back(part);
+    }
+    model_.tensors.push_back(std::move(tensor));
+    return {};
+  }
+
+  // The way back; the parts' bytes stay where they are.
+  Status add_parted(const TensorName& name, int64_t layer) {
+    const TensorEntry* source = find_tensor(*model_.checkpoint, family_, name, layer);
+    if (source == nullptr) return {};
+    const int64_t rows = source->view.rows() / model_.config.n_experts;
+    for (int64_t e = 0; e < model_.config.n_experts; ++e) {
+      SMELT_ASSIGN(const TensorView part, rows_of(source->view, e * rows, rows));
+      add_owned(layer_name(name.hugging_face, layer, e), part, nullptr);
+    }
+    return {};
   }
 
   Status add_shifted(const std::string& name, const TensorEntry& source) {

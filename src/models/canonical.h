@@ -16,12 +16,25 @@
 namespace smelt {
 
 struct CanonicalTensor {
-  std::string name;                     // in the target dialect
-  const TensorEntry* source = nullptr;  // inside the checkpoint
-  Shape shape;                          // in the target
-  std::vector<int32_t> row_order;       // target row r is source row row_order[r]; empty: the same order
+  std::string name;                           // in the target dialect
+  const TensorEntry* source = nullptr;        // inside the checkpoint
+  Shape shape;                                // in the target
+  std::vector<int32_t> row_order;             // target row r is source row row_order[r]; empty: the same order
+  std::vector<const TensorEntry*> more = {};  // whose rows follow those of `source`: of the same type and shape
 
   int64_t source_row(int64_t r) const { return row_order.empty() ? r : row_order[static_cast<size_t>(r)]; }
+  // The tensor that target row r comes from, and its row there.
+  struct SourceRow {
+    const TensorEntry* tensor;
+    int64_t row;
+  };
+  SourceRow find_source(int64_t r) const {
+    const int64_t row = source_row(r);
+    const int64_t each = source->view.rows();
+    if (row < each) return {source, row};
+    return {more[static_cast<size_t>(row / each - 1)], row % each};
+  }
+  uint64_t source_bytes() const { return source->view.bytes.size() * (more.size() + 1); }
 };
 
 // A tensor that is in no file in this form (rope_freqs.weight, biases in another order). CanonicalTensors point to it.

@@ -258,7 +258,19 @@ std::vector<BadModel> gguf_zoo() {
        {"'llama.rope.scaling.type' at byte ", "'spiral'", "'linear'"}},
       {"hp_rope_factor_nan", number("rope.scaling.factor", kNan), {"scaling.factor' at byte ", "nan"}},
       {"hp_rope_factor_negative", number("rope.scaling.factor", -2), {"scaling.factor' at byte ", "-2"}},
-      {"hp_experts", count("expert_count", 8), {"'llama.expert_count' at byte ", "is 8", "not supported"}},
+      {"hp_experts", count("expert_count", 8), {"'llama.expert_used_count' is missing"}},
+      {"hp_experts_used",
+       [](Sketch& s) {
+         s.metadata.set("llama.expert_count", MetaValue::of_u32(8));
+         s.metadata.set("llama.expert_used_count", MetaValue::of_u32(9));
+       },
+       {"'llama.expert_used_count' at byte ", "is 9", "1 … 8"}},
+      {"hp_experts_without_tensors",
+       [](Sketch& s) {
+         s.metadata.set("llama.expert_count", MetaValue::of_u32(8));
+         s.metadata.set("llama.expert_used_count", MetaValue::of_u32(2));
+       },
+       {"'blk.0.ffn_gate_inp.weight' is missing"}},
       {"hp_rope_freqs_long",
        [](Sketch& s) {
          s.tensors.push_back({"rope_freqs.weight", DType::f32, {4}});

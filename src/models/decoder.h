@@ -28,6 +28,16 @@ Status read_window_pattern(const Metadata& metadata, int64_t window, int64_t pat
 void add_window_pattern(const ModelConfig& config, int64_t pattern, const std::string& prefix, Metadata& metadata);
 // "layer_types" and "sliding_window".
 void add_layer_types(const ModelConfig& config, Metadata& metadata);
+// Where config.json and GGUF (after PREFIX.) say how many experts there are.
+struct ExpertKeys {
+  std::string n_experts, n_used, d_ff_expert, d_ff_shared;  // empty: none such
+};
+Status read_experts(const Metadata& metadata, const ExpertKeys& keys, ModelConfig& config);
+// config.json's "mlp_only_layers" and "decoder_sparse_step": layers without experts among others, which GGUF does not
+// know.
+Status refuse_dense_layers(const Metadata& metadata);
+ExpertKeys gguf_expert_keys(const std::string& prefix);
+void add_gguf_experts(const ModelConfig& config, const std::string& prefix, Metadata& metadata);
 // The double that prints as the float does: 1e-06 and not 9.999999974752427e-07.
 MetaValue json_number(float value);
 

@@ -101,11 +101,6 @@ Status read_vocab_size(const Checkpoint& checkpoint, const ModelFamily& family, 
 }
 
 Status refuse_gguf_variants(const Metadata& metadata, const std::string& prefix, const ModelConfig& c) {
-  const std::string experts_key = prefix + ".expert_count";
-  SMELT_ASSIGN(const auto n_experts, find_count(metadata, experts_key, {0, kMaxVocab}));
-  if (n_experts.value_or(0) > 0) {
-    return bad_count(metadata, experts_key, *n_experts, "mixtures of experts are not supported");
-  }
   const std::string value_key = prefix + ".attention.value_length";
   SMELT_ASSIGN(const auto d_value, find_count(metadata, value_key, {1, kMaxHeadDim}));
   if (d_value.value_or(c.d_head) == c.d_head) return {};
@@ -164,6 +159,11 @@ Result<ModelConfig> parse_gguf_config(const Checkpoint& checkpoint, const ModelF
   SMELT_TRY(read_gguf_positions(checkpoint, family, c));
   c.tied_head = checkpoint.find_tensor("output.weight") == nullptr;
   if (family.form.read_gguf != nullptr) SMELT_TRY(family.form.read_gguf(metadata, c));
+  const std::string experts_key = prefix + ".expert_count";
+  SMELT_ASSIGN(const auto n_experts, find_count(metadata, experts_key, {0, kMaxVocab}));
+  if (n_experts.value_or(0) > 0 && c.n_experts == 0) {
+    return bad_count(metadata, experts_key, *n_experts, "mixtures of experts are not supported in this family");
+  }
   return c;
 }
 

@@ -27,11 +27,13 @@ enum class ValueForm : uint8_t {
   same,
   plus_one,    // there the weight of a norm less one
   transposed,  // there {inputs, outputs}
+  row,         // a vector, there a matrix of one row
 };
 
 enum class Presence : uint8_t { required, optional };
 
-// A tensor in both dialects; "{}" stands for the layer number.
+// A tensor in both dialects; "{}" stands for the layer number, "[]" in Hugging Face's name for that of an expert: GGUF
+// keeps those of all experts in one tensor.
 struct TensorName {
   const char* gguf;
   const char* hugging_face;
@@ -102,6 +104,8 @@ struct ModelFamily {
   Result<std::shared_ptr<const Model>> (*load)(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
                                                Compute compute, const ModelFamily& family);
   DecoderForm form;
+  // Of families that share an architecture in GGUF: whether this is one. null: yes.
+  bool (*claims)(const Metadata& metadata) = nullptr;
   const char* hf_prefix = "";  // of Hugging Face's names; not all checkpoints have it
 };
 
@@ -112,9 +116,10 @@ Result<const ModelFamily*> find_family(const Checkpoint& checkpoint);
 // The file that holds the configuration, for messages: the checkpoint's own, or config.json in its folder.
 std::string config_file(const Checkpoint& checkpoint);
 
-// The name of a tensor of layer `layer` ("{}" replaced).
-std::string layer_name(std::string_view pattern, int64_t layer);
+// The name of a tensor of layer `layer` ("{}" replaced), and of an expert ("[]" replaced).
+std::string layer_name(std::string_view pattern, int64_t layer, int64_t expert = -1);
 // Splits "blk.12.attn_q.weight" into the pattern "blk.{}.attn_q.weight" and 12; names without a number give layer -1.
+// A second number is that of an expert.
 struct NamePattern {
   std::string pattern;
   int64_t layer = -1;
@@ -122,7 +127,9 @@ struct NamePattern {
 NamePattern parse_name(std::string_view name);
 // The tensor of a checkpoint that a table's row with {} replaced by `layer` stands for, or null.
 const TensorEntry* find_tensor(const Checkpoint& checkpoint, const ModelFamily& family, const TensorName& name,
-                               int64_t layer);
+                               int64_t layer, int64_t expert = -1);
+// Whether Hugging Face has a tensor for each expert.
+bool is_per_expert(const TensorName& name);
 // The table's row for a tensor pattern of this dialect, or null.
 const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect);
 

@@ -26,6 +26,12 @@ Status read_window(const Metadata& metadata, ModelConfig& c) {
   return {};
 }
 
+// With experts it is mixtral.cc's.
+bool has_no_experts(const Metadata& metadata) {
+  const auto n = metadata.find_uint("llama.expert_count");
+  return !n || n->value_or(0) == 0;
+}
+
 // Of the architectures of this form, Mistral's is the one that knows windows.
 void add_window(const ModelConfig& c, Metadata& metadata) {
   if (c.window == 0) return;
@@ -48,6 +54,7 @@ extern const ModelFamily llama_family = {
              .gguf_window = true,
              .hf = {.qkv_bias = "attention_bias", .output_bias = "attention_bias", .mlp_bias = "mlp_bias"},
              .read_hf = read_window,
-             .add_hf = add_window}};
+             .add_hf = add_window},
+    .claims = has_no_experts};
 
 }  // namespace smelt

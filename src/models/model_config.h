@@ -41,8 +41,12 @@ struct ModelConfig {
   bool plain_norms = false;  // those before attention, feed-forward and head have neither weight nor bias
   float norm_eps = 1e-5F;
   Activation activation = Activation::silu;
-  bool gated = true;               // feed-forward: down(activation(gate x) * up x), else down(activation(up x))
-  bool parallel_residual = false;  // both halves of a layer read the same x
+  bool gated = true;  // feed-forward: down(activation(gate x) * up x), else down(activation(up x))
+  // Mixtures: each token's feed-forward is n_experts_used of n_experts (Shazeer et al., arXiv 1701.06538), of width
+  // d_ff_expert, and one that all tokens share, of width d_ff_shared.
+  int64_t n_experts = 0, n_experts_used = 0, d_ff_expert = 0, d_ff_shared = 0;
+  bool norm_expert_weights = true;  // those of the experts used sum up to one
+  bool parallel_residual = false;   // both halves of a layer read the same x
 
   float embedding_scale = 1, residual_scale = 1, logit_scale = 1;  // multiplied
   float attention_scale = 0;                                       // of queries times keys; 0: 1/sqrt(d_head)

@@ -1,6 +1,7 @@
 // The list of families and the way from a checkpoint to its model.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
@@ -26,7 +27,8 @@ constexpr const ModelFamily* kFamilies[] = {
 Error unknown_architecture(const std::string& architecture, Dialect dialect) {
   std::vector<std::string> known;
   for (const ModelFamily* family : kFamilies) {
-    if (dialect == Dialect::gguf) known.emplace_back(family->gguf_architecture);
+    const bool is_listed = std::find(known.begin(), known.end(), family->gguf_architecture) != known.end();
+    if (dialect == Dialect::gguf && !is_listed) known.emplace_back(family->gguf_architecture);
     if (dialect == Dialect::hugging_face)
       known.insert(known.end(), family->hf_architectures.begin(), family->hf_architectures.end());
   }
@@ -48,8 +50,11 @@ Result<std::string> read_architecture(const Checkpoint& checkpoint) {
 
 constexpr int64_t kMaxLayerNumber = 1 << 20;
 
-bool handles(const ModelFamily& family, const std::string& architecture, Dialect dialect) {
-  if (dialect == Dialect::gguf) return architecture == family.gguf_architecture;
+bool handles(const ModelFamily& family, const std::string& architecture, const Checkpoint& checkpoint) {
+  if (checkpoint.dialect() == Dialect::gguf) {
+    const bool claimed = family.claims == nullptr || family.claims(checkpoint.metadata());
+    return architecture == family.gguf_architecture && claimed;
+  }
   for (const char* name : family.hf_architectures) {
     if (architecture == name) return true;
   }
@@ -75,6 +80,16 @@ void note_unknown_tensors(const Checkpoint& checkpoint, const ModelFamily& famil
                                   family.name, n_more == 0 ? "" : fmt::format("; nor have {} more", n_more)));
 }
 
+// A part of a name that is a number, written as numbers are.
+std::optional<int64_t> part_number(std::string_view part) {
+  int64_t number = 0;
+  const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), number);
+  const bool is_number =
+      error == std::errc() && stop == part.data() + part.size() && number >= 0 && number < kMaxLayerNumber;
+  if (!is_number || std::to_string(number) != part) return std::nullopt;
+  return number;
+}
+
 // "models/tiny-chat/" and "models/tiny-chat.gguf" are both called tiny-chat.
 std::string file_stem(const std::string& path) {
   const std::filesystem::path full(path);
@@ -89,7 +104,7 @@ std::span<const ModelFamily* const> all_families() { return kFamilies; }
 Result<const ModelFamily*> find_family(const Checkpoint& checkpoint) {
   SMELT_ASSIGN(const std::string architecture, read_architecture(checkpoint).with_context(config_file(checkpoint)));
   for (const ModelFamily* family : kFamilies) {
-    if (handles(*family, architecture, checkpoint.dialect())) return family;
+    if (handles(*family, architecture, checkpoint)) return family;
   }
   return unknown_architecture(architecture, checkpoint.dialect()).with_context(config_file(checkpoint));
 }
@@ -98,26 +113,32 @@ std::string config_file(const Checkpoint& checkpoint) {
   return checkpoint.dialect() == Dialect::hugging_face ? checkpoint.path() + "/config.json" : checkpoint.path();
 }
 
-std::string layer_name(std::string_view pattern, int64_t layer) {
+std::string layer_name(std::string_view pattern, int64_t layer, int64_t expert) {
   std::string name(pattern);
   if (const size_t at = name.find("{}"); at != std::string::npos) name.replace(at, 2, std::to_string(layer));
+  if (const size_t at = name.find("[]"); at != std::string::npos) name.replace(at, 2, std::to_string(expert));
   return name;
 }
 
 NamePattern parse_name(std::string_view name) {
-  for (size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
-    const size_t end = name.find('.', dot + 1);
-    if (end == std::string_view::npos) break;
-    const std::string_view part = name.substr(dot + 1, end - dot - 1);
-    int64_t layer = 0;
-    const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), layer);
-    const bool is_number =
-        error == std::errc() && stop == part.data() + part.size() && layer >= 0 && layer < kMaxLayerNumber;
-    if (is_number && std::to_string(layer) == part) {
-      return {std::string(name.substr(0, dot + 1)) + "{}" + std::string(name.substr(end)), layer};
-    }
+  NamePattern out{.pattern = "", .layer = -1};
+  int n_numbers = 0;
+  while (!name.empty()) {
+    const size_t end = std::min(name.find('.'), name.size());
+    const std::string_view part = name.substr(0, end);
+    const std::optional<int64_t> number = out.pattern.empty() || end == name.size() ? std::nullopt : part_number(part);
+    const bool is_index = number && n_numbers < 2;
+    if (is_index && n_numbers == 0) out.layer = *number;
+    out.pattern += is_index ? (n_numbers == 0 ? "{}" : "[]") : part;
+    if (is_index) ++n_numbers;
+    if (end < name.size()) out.pattern += '.';
+    name.remove_prefix(std::min(end + 1, name.size()));
   }
-  return {std::string(name), -1};
+  return out;
+}
+
+bool is_per_expert(const TensorName& name) {
+  return std::string_view(name.hugging_face).find("[]") != std::string_view::npos;
 }
 
 const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect) {
@@ -132,9 +153,9 @@ const TensorName* find_tensor_name(const ModelFamily& family, std::string_view p
 }
 
 const TensorEntry* find_tensor(const Checkpoint& checkpoint, const ModelFamily& family, const TensorName& name,
-                               int64_t layer) {
+                               int64_t layer, int64_t expert) {
   if (checkpoint.dialect() == Dialect::gguf) return checkpoint.find_tensor(layer_name(name.gguf, layer));
-  const std::string full = layer_name(name.hugging_face, layer);
+  const std::string full = layer_name(name.hugging_face, layer, expert);
   const TensorEntry* tensor = checkpoint.find_tensor(full);
   const std::string_view prefix = family.hf_prefix;
   if (tensor != nullptr || prefix.empty() || !full.starts_with(prefix)) return tensor;

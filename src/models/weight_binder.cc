@@ -115,13 +115,14 @@ Presence WeightBinder::presence(const char* gguf_name) const {
   return name == nullptr ? Presence::optional : name->presence;
 }
 
-Result<const TensorEntry*> WeightBinder::find(const char* gguf_name, int64_t layer, Presence presence) const {
+Result<const TensorEntry*> WeightBinder::find(const char* gguf_name, int64_t layer, Presence presence,
+                                              int64_t expert) const {
   const TensorName* name = find_tensor_name(family_, gguf_name, Dialect::gguf);
   if (name == nullptr && presence == Presence::optional) return nullptr;  // not a tensor of this family
-  const TensorEntry* tensor = name == nullptr ? nullptr : find_tensor(checkpoint_, family_, *name, layer);
+  const TensorEntry* tensor = name == nullptr ? nullptr : find_tensor(checkpoint_, family_, *name, layer, expert);
   if (tensor == nullptr && presence == Presence::required) {
     const bool is_gguf = !is_foreign() || name == nullptr;
-    const std::string full_name = layer_name(is_gguf ? gguf_name : name->hugging_face, layer);
+    const std::string full_name = layer_name(is_gguf ? gguf_name : name->hugging_face, layer, expert);
     return input_error(fmt::format("{}: tensor '{}' is missing; the model is incomplete or of another architecture",
                                    checkpoint_.path(), full_name));
   }
@@ -134,17 +135,39 @@ Status WeightBinder::check_shape(const TensorEntry& tensor, const Shape& shape) 
                                  tensor.view.shape.to_string(), shape.to_string()));
 }
 
+Status WeightBinder::check_matrix(const TensorEntry& tensor, const Shape& shape) const {
+  SMELT_TRY(check_shape(tensor, shape));
+  if (tensor.view.dtype != DType::i8) return {};
+  return input_error(fmt::format("{}: type I8 has no scale and cannot be a weight here", checkpoint_.describe(tensor)));
+}
+
+Status WeightBinder::bind_experts(const char* gguf_name, int64_t layer, const Shape& shape,
+                                  std::vector<TensorView>& out) const {
+  out.clear();
+  const bool is_split = is_foreign() && is_per_expert(*find_tensor_name(family_, gguf_name, Dialect::gguf));
+  const int64_t n = config_.n_experts;
+  for (int64_t e = 0; e < n && is_split; ++e) {
+    SMELT_ASSIGN(const TensorEntry* tensor, find(gguf_name, layer, Presence::required, e));
+    SMELT_TRY(check_matrix(*tensor, shape));
+    out.push_back(tensor->view);
+  }
+  if (is_split) return {};
+  SMELT_ASSIGN(const TensorEntry* all, find(gguf_name, layer, Presence::required));
+  SMELT_TRY(check_matrix(*all, Shape{n, shape[0], shape[1]}));
+  for (int64_t e = 0; e < n; ++e) {
+    SMELT_ASSIGN(const TensorView one, rows_of(all->view, e * shape[0], shape[0]));
+    out.push_back(one);
+  }
+  return {};
+}
+
 Status WeightBinder::bind(const char* gguf_name, int64_t layer, const Shape& shape, TensorView& out, Presence presence,
                           OwnedTensors& owned) const {
   SMELT_ASSIGN(const TensorEntry* tensor, find(gguf_name, layer, presence));
   if (tensor == nullptr) return {};
   const TensorName* name = find_tensor_name(family_, gguf_name, Dialect::gguf);
   const bool is_transposed = is_foreign() && name->form == ValueForm::transposed;
-  SMELT_TRY(check_shape(*tensor, is_transposed ? Shape{shape[1], shape[0]} : shape));
-  if (tensor->view.dtype == DType::i8) {
-    return input_error(
-        fmt::format("{}: type I8 has no scale and cannot be a weight here", checkpoint_.describe(*tensor)));
-  }
+  SMELT_TRY(check_matrix(*tensor, is_transposed ? Shape{shape[1], shape[0]} : shape));
   out = tensor->view;
   const bool is_reordered = is_foreign() && name->order == RowOrder::fused_heads;
   if (!is_transposed && !is_reordered) return {};
@@ -165,12 +188,13 @@ Status WeightBinder::bind(const char* gguf_name, int64_t layer, int64_t n, std::
                           Presence presence) const {
   SMELT_ASSIGN(const TensorEntry* tensor, find(gguf_name, layer, presence));
   if (tensor == nullptr) return {};
-  SMELT_TRY(check_shape(*tensor, Shape{n}));
+  const TensorName* name = find_tensor_name(family_, gguf_name, Dialect::gguf);
+  const bool is_row = name != nullptr && name->form == ValueForm::row && tensor->view.shape.rank == 2;
+  SMELT_TRY(check_shape(*tensor, is_row ? Shape{1, n} : Shape{n}));
   if (!is_plain(tensor->view.dtype)) return wrong_type(checkpoint_, *tensor, "F32, F16 or BF16");
   out.resize(static_cast<size_t>(n));
   tensor->view.decode_row_into(0, out.data());
   if (!is_foreign()) return {};
-  const TensorName* name = find_tensor_name(family_, gguf_name, Dialect::gguf);
   if (name->form == ValueForm::plus_one) {
     for (float& value : out) value += 1.0F;
   }

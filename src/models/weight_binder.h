@@ -33,11 +33,14 @@ class WeightBinder {
               OwnedTensors& owned) const;
   // A vector, copied as f32 (F32, F16 or BF16 in the file). An absent optional one leaves it empty.
   Status bind(const char* gguf_name, int64_t layer, int64_t n, std::vector<float>& out, Presence presence) const;
+  // A matrix of this shape for each expert, from one tensor of all or one of each.
+  Status bind_experts(const char* gguf_name, int64_t layer, const Shape& shape, std::vector<TensorView>& out) const;
   // As many layers as the configuration says have tensors, not fewer and not more.
   Status check_layers(int64_t n_layers, const std::string& key) const;
 
  private:
-  Result<const TensorEntry*> find(const char* gguf_name, int64_t layer, Presence presence) const;
+  Result<const TensorEntry*> find(const char* gguf_name, int64_t layer, Presence presence, int64_t expert = -1) const;
+  Status check_matrix(const TensorEntry& tensor, const Shape& shape) const;
   Status check_shape(const TensorEntry& tensor, const Shape& shape) const;
   bool is_foreign() const { return checkpoint_.dialect() == Dialect::hugging_face; }
   const Checkpoint& checkpoint_;

@@ -9,6 +9,7 @@
 #include "models/decoder.h"
 #include "models/layers/activation.h"
 #include "models/layers/decoder_weights.h"
+#include "models/layers/mixture.h"
 #include "models/layers/workspace.h"
 #include "models/packed_weights.h"
 
@@ -42,6 +43,7 @@ class Decoder final : public Model {
     void layer(size_t layer) const;
     LinearInput attention(size_t layer, const LinearContext& context) const;
     LinearInput feed_forward(const LayerWeights& l, const LinearContext& context) const;
+    void mixture(const LayerWeights& l, const LinearContext& context) const;
     void add_output(const Linear& linear, const LinearInput& input, const NormWeights& norm,
                     const LinearContext& context) const;
     void bound_qkv() const;
@@ -78,9 +80,13 @@ void Decoder::Pass::layer(size_t layer) const {
   const LinearContext context = linear_context(m);
   const LinearInput mixed = attention(layer, context);                          // [m][n_heads][d_head]
   if (!c.parallel_residual) add_output(l.o, mixed, l.attn_post_norm, context);  // x += o
-  const LinearInput inner = feed_forward(l, context);                           // [m][d_ff]
-  if (c.parallel_residual) add_output(l.o, mixed, l.attn_post_norm, context);   // x += o
-  add_output(l.down, inner, l.ffn_post_norm, context);                          // x += down
+  if (c.n_experts > 0) {
+    mixture(l, context);  // x += the experts' sum
+    return;
+  }
+  const LinearInput inner = feed_forward(l, context);                          // [m][d_ff]
+  if (c.parallel_residual) add_output(l.o, mixed, l.attn_post_norm, context);  // x += o
+  add_output(l.ffn.down, inner, l.ffn_post_norm, context);                     // x += down
 }
 
 LinearInput Decoder::Pass::attention(size_t layer, const LinearContext& context) const {
@@ -105,18 +111,24 @@ LinearInput Decoder::Pass::attention(size_t layer, const LinearContext& context)
 }
 
 LinearInput Decoder::Pass::feed_forward(const LayerWeights& l, const LinearContext& context) const {
-  const Linear* gate = c.gated ? &l.gate : nullptr;
-  const LinearInput in = c.gated ? make_input({&l.gate, &l.up}, w.h, w.hq) : make_input({&l.up}, w.h, w.hq);
-  const LinearInput inner = make_input({&l.down}, w.gate, w.gate_q);
+  const Linear* gate = c.gated ? &l.ffn.gate : nullptr;
+  const LinearInput in = c.gated ? make_input({&l.ffn.gate, &l.ffn.up}, w.h, w.hq) : make_input({&l.ffn.up}, w.h, w.hq);
+  const LinearInput inner = make_input({&l.ffn.down}, w.gate, w.gate_q);
   norm_rows_into(w.x, c.d_model, l.ffn_norm, in, m, context);  // h [m][d_model]
   if (!l.ffn_sub_norm.exists()) {
-    feed_forward_into(in, m, {gate, &l.up, w.gate, w.up}, c.activation, inner, context);
+    feed_forward_into(in, m, {gate, &l.ffn.up, w.gate, w.up}, c.activation, inner, context);
     return inner;
   }
   const LinearInput values = {.values = w.gate, .quantized = {}, .wants_values = true};
-  feed_forward_into(in, m, {gate, &l.up, w.gate, w.up}, c.activation, values, context);
+  feed_forward_into(in, m, {gate, &l.ffn.up, w.gate, w.up}, c.activation, values, context);
   norm_rows_into(w.gate, c.d_ff, l.ffn_sub_norm, inner, m, context);
   return inner;
+}
+
+void Decoder::Pass::mixture(const LayerWeights& l, const LinearContext& context) const {
+  const LinearInput in = make_mixture_input(l, w.h, w.hq);
+  norm_rows_into(w.x, c.d_model, l.ffn_norm, in, m, context);  // h [m][d_model]
+  add_mixture({.weights = l, .config = c, .buffers = w.mixture, .context = context, .m = m}, in, w.x);
 }
 
 // x += linear(input), normed and scaled on the way where the model does that.

@@ -26,7 +26,7 @@ class LayerBinder {
     layer_ = layer;
     SMELT_TRY(bind_norms(w));
     SMELT_TRY(bind_attention(w));
-    return bind_feed_forward(w);
+    return c_.n_experts > 0 ? bind_experts(w) : bind_feed_forward(w.ffn);
   }
 
   // "NAME.weight" and, where the family has one, "NAME.bias".
@@ -92,12 +92,12 @@ class LayerBinder {
     return bind_linear("blk.{}.attn_v", d_kv(), c_.d_model, biases_.qkv, w.v);
   }
 
-  Status bind_feed_forward(LayerWeights& w) const {
+  Status bind_feed_forward(FeedForward& w) const {
     SMELT_TRY(bind_gate_and_up(w));
     return bind_linear("blk.{}.ffn_down", c_.d_model, c_.d_ff, biases_.mlp, w.down);
   }
 
-  Status bind_gate_and_up(LayerWeights& w) const {
+  Status bind_gate_and_up(FeedForward& w) const {
     const bool is_fused = c_.gated && !binder_.knows("blk.{}.ffn_gate.weight");
     if (is_fused) {
       Linear fused;
@@ -107,6 +107,32 @@ class LayerBinder {
     }
     if (c_.gated) SMELT_TRY(bind_linear("blk.{}.ffn_gate", c_.d_ff, c_.d_model, biases_.mlp, w.gate));
     return bind_linear("blk.{}.ffn_up", c_.d_ff, c_.d_model, biases_.mlp, w.up);
+  }
+
+  Status bind_experts(LayerWeights& w) const {
+    SMELT_TRY(bind_linear("blk.{}.ffn_gate_inp", c_.n_experts, c_.d_model, Presence::optional, w.router));
+    std::vector<TensorView> gates;
+    std::vector<TensorView> ups;
+    std::vector<TensorView> downs;
+    const Shape in = {c_.d_ff_expert, c_.d_model};
+    SMELT_TRY(binder_.bind_experts("blk.{}.ffn_gate_exps.weight", layer_, in, gates));
+    SMELT_TRY(binder_.bind_experts("blk.{}.ffn_up_exps.weight", layer_, in, ups));
+    SMELT_TRY(binder_.bind_experts("blk.{}.ffn_down_exps.weight", layer_, {c_.d_model, c_.d_ff_expert}, downs));
+    w.experts.resize(gates.size());
+    for (size_t e = 0; e < gates.size(); ++e) {
+      w.experts[e].gate.w = gates[e];
+      w.experts[e].up.w = ups[e];
+      w.experts[e].down.w = downs[e];
+    }
+    return c_.d_ff_shared > 0 ? bind_shared_expert(w) : Status();
+  }
+
+  Status bind_shared_expert(LayerWeights& w) const {
+    const int64_t d_ff = c_.d_ff_shared;
+    SMELT_TRY(bind_linear("blk.{}.ffn_gate_shexp", d_ff, c_.d_model, Presence::optional, w.shared.gate));
+    SMELT_TRY(bind_linear("blk.{}.ffn_up_shexp", d_ff, c_.d_model, Presence::optional, w.shared.up));
+    SMELT_TRY(bind_linear("blk.{}.ffn_down_shexp", c_.d_model, d_ff, Presence::optional, w.shared.down));
+    return binder_.bind("blk.{}.ffn_gate_inp_shexp.weight", layer_, c_.d_model, w.shared_gate, Presence::required);
   }
 
   static Status take_rows(const Linear& fused, int64_t begin, int64_t n, Linear& part) {
@@ -171,10 +197,15 @@ Result<DecoderWeights> bind_decoder_weights(const Checkpoint& checkpoint, const 
 
 std::vector<Linear*> linears_of(DecoderWeights& w) {
   std::vector<Linear*> all = {&w.head};
-  for (LayerWeights& l : w.layers) {
-    for (Linear* linear : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) {
+  const auto add = [&all](std::initializer_list<Linear*> some) {
+    for (Linear* linear : some) {
       if (linear->w.shape.rank > 0) all.push_back(linear);
     }
+  };
+  for (LayerWeights& l : w.layers) {
+    add({&l.q, &l.k, &l.v, &l.o, &l.ffn.gate, &l.ffn.up, &l.ffn.down, &l.router});
+    add({&l.shared.gate, &l.shared.up, &l.shared.down});
+    for (FeedForward& expert : l.experts) add({&expert.gate, &expert.up, &expert.down});
   }
   return all;
 }

@@ -11,11 +11,20 @@
 
 namespace smelt {
 
+struct FeedForward {
+  Linear gate, up, down;
+};
+
 struct LayerWeights {
   NormWeights attn_norm, q_norm, k_norm, attn_sub_norm, attn_post_norm;
   NormWeights ffn_norm, ffn_sub_norm, ffn_post_norm;
   Linear q, k, v, o;
-  Linear gate, up, down;
+  FeedForward ffn;
+  // Mixtures: in place of ffn.
+  Linear router;                     // {n_experts, d_model}
+  std::vector<FeedForward> experts;  // empty: no mixture
+  FeedForward shared;
+  std::vector<float> shared_gate;  // [d_model], whose product with a row says how much of `shared` counts
 };
 
 struct DecoderWeights {

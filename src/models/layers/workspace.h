@@ -5,6 +5,7 @@
 #include <span>
 
 #include "kernels/kernels.h"
+#include "models/layers/mixture.h"
 #include "models/model_config.h"
 
 namespace smelt {
@@ -26,6 +27,7 @@ struct Workspace {
   RopeTable rope, local_rope;
   std::span<float> attention;
   QuantizedRows hq, mixed_q, gate_q;
+  MixtureBuffers mixture;
   std::byte* stock_row;
   TokenPlace* places;
   AttentionSlice* slices;

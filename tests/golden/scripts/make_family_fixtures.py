@@ -84,6 +84,15 @@ FAMILIES = {
         "serial": ("GPTNeoX", dict(use_parallel_residual=False)),
     },
     "gpt2": {"tied": ("GPT2", dict(n_inner=None)), "inner": ("GPT2", dict(n_inner=80))},
+    "mixtral": {
+        "window": ("Mixtral", dict(num_key_value_heads=2, intermediate_size=64, num_local_experts=4, sliding_window=7)),
+        "tied": ("Mixtral", dict(num_key_value_heads=2, intermediate_size=32, num_local_experts=5, num_experts_per_tok=3,
+                                 tie_word_embeddings=True)),
+    },
+    "qwen2moe": {"shared": ("Qwen2Moe", dict(num_key_value_heads=2, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=32,
+                                             shared_expert_intermediate_size=64))},
+    "qwen3moe": {"plain": ("Qwen3Moe", dict(num_key_value_heads=2, head_dim=16, num_experts=6, num_experts_per_tok=3,
+                                            moe_intermediate_size=32, norm_topk_prob=True))},
     "phi2": {"partial": ("Phi", dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)))},
 }
 
