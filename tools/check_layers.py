@@ -8,7 +8,7 @@ import pathlib, re, sys
 
 FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one floor never include each other
     [("base", "errors, files, threads, memory, progress, units, metadata")],
-    [("tensor", "dtypes, shapes, views, quantized block formats")],
+    [("tensor", "dtypes, shapes, views, quantized block formats"), ("templates", "interpreter of chat templates (Jinja)")],
     [("kernels", "one folder per operation, one file per instruction set")],
     [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, chat forms")],
     [("models", "one file per architecture family"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
@@ -22,7 +22,7 @@ HEAVY = ("fmt/", "nlohmann/", "CLI/", "pcre2", "utf8proc", "zstd")  # slow or pr
 OWNERS = {  # who may include what of other projects or of the machine
     "nlohmann/": {"base", "formats", "tokenizers", "models", "apps"},  # base: json_walk.cc reads it; models: config.json <-> GGUF's keys; none above but apps
     "CLI/": {"apps"},
-    "utf8proc": {"tokenizers"},
+    "utf8proc": {"tokenizers", "templates"},
     "pcre2": {"base", "tokenizers", "compress"},
     "zstd": {"eval"},
     "gtest/": set(), "gmock/": set(), "benchmark/": set(),
