@@ -8,16 +8,18 @@
 namespace smelt {
 namespace {
 
-TEST(Allocation, ForwardAllocatesNothing) {
+class Allocation : public testing::TestWithParam<const char*> {};
+
+// Prompts, and tokens one by one.
+TEST_P(Allocation, ForwardAllocatesNothing) {
   if (!kCountsAllocations) GTEST_SKIP() << "ThreadSanitizer has allocation functions of its own";
-  const std::string path = std::string(SMELT_SOURCE_DIR) + "/tests/fixtures/stories260K/stories260K.bin";
-  auto checkpoint = Checkpoint::open(path);
+  auto checkpoint = Checkpoint::open(std::string(SMELT_SOURCE_DIR) + "/tests/" + GetParam());
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   auto model = Model::load(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
   ASSERT_TRUE(model) << model.error().message;
-  std::vector<TokenId> tokens(300, 5);
+  std::vector<TokenId> tokens(200, 5);
   for (const int n_threads : {1, 2}) {
-    TestRun run(*model, 512, n_threads);
+    TestRun run(*model, 256, n_threads);
     std::vector<float> logits(static_cast<size_t>((*model)->config().n_vocab));
     run.append_into(std::span(tokens).first(1), 1, logits.data());  // decides the instruction set, once
     const int64_t before = g_allocations.load();
@@ -29,6 +31,13 @@ TEST(Allocation, ForwardAllocatesNothing) {
   delete new int(1);
   EXPECT_GT(g_allocations.load(), before);  // the counter counts
 }
+
+// Together these take every step that a decoder may have.
+INSTANTIATE_TEST_SUITE_P(Models, Allocation,
+                         testing::Values("fixtures/stories260K/stories260K.bin", "golden/gemma2/capped",
+                                         "golden/gemma3/windows", "golden/gptneox/parallel", "golden/gpt2/tied",
+                                         "golden/olmo/clipped", "golden/olmo2/gqa", "golden/phi3/longrope_long",
+                                         "golden/qwen2moe/shared", "golden/granite/multipliers"));
 
 }  // namespace
 }  // namespace smelt
