@@ -258,6 +258,33 @@ TEST_P(GoldenTest, PassesAndThreadsDoNotChangeABit) {
   }
 }
 
+// Two sequences that write together: each token's logits are those that it has alone, bit for bit.
+TEST_P(GoldenTest, ABatchEqualsItsSequencesAlone) {
+  const Golden golden = load_golden(GetParam().folder);
+  ASSERT_NE(golden.model, nullptr);
+  const auto n_vocab = static_cast<size_t>(golden.model->config().n_vocab);
+  const auto n = static_cast<int64_t>(golden.tokens.size());
+  const std::span<const TokenId> tokens = golden.tokens;
+  const auto alone = [&](size_t n_prompt, TokenId next) {
+    TestRun run(golden.model, n, 1);
+    run.append(tokens.first(n_prompt), 1);
+    return run.append({&next, 1}, 1);
+  };
+  TestRun first(golden.model, n, 2);
+  TestRun second(golden.model, n, 2);
+  first.append(tokens.first(10), 1);
+  second.append(tokens.first(3), 1);
+  const TokenId both[] = {tokens[20], tokens[7]};
+  const SequenceSlice slices[] = {{.n_tokens = 1, .position = 10, .kv = first.kv()},
+                                  {.n_tokens = 1, .position = 3, .kv = second.kv()}};
+  std::vector<float> logits(2 * n_vocab);
+  first.run({.kind = PassKind::decode, .tokens = both, .slices = slices, .logits = logits.data()});
+  std::vector<float> expected = alone(10, both[0]);
+  const std::vector<float> more = alone(3, both[1]);
+  expected.insert(expected.end(), more.begin(), more.end());
+  EXPECT_EQ(std::memcmp(logits.data(), expected.data(), expected.size() * sizeof(float)), 0);
+}
+
 TEST_P(GoldenTest, OnlyTheAskedLogitsAreWritten) {
   const Golden golden = load_golden(GetParam().folder);
   ASSERT_NE(golden.model, nullptr);

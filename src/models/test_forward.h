@@ -40,6 +40,13 @@ class TestRun {
     position_ += n;
   }
 
+  // A pass of the caller's making, in this run's workspace.
+  void run(ForwardArgs args) {
+    args.workspace = workspace_.data();
+    model_->forward(args, threads_);
+  }
+  std::span<const KvLayer> kv() const { return kv_; }
+
   int64_t position() const { return position_; }
 
  private:
