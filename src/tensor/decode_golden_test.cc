@@ -23,8 +23,9 @@ constexpr size_t kBlocksPerHash = 500;
 constexpr uint16_t kSpecialScales[] = {0x0000, 0x8000, 0x0001, 0x83ff, 0x0400, 0x7bff, 0xfc00, 0x7e00};
 
 const std::map<std::string, std::vector<size_t>> kScaleOffsets = {
-    {"Q8_0", {0}},   {"Q4_0", {0}},    {"Q4_1", {0, 2}}, {"Q5_0", {0}},   {"Q5_1", {0, 2}}, {"Q2_K", {80, 82}},
-    {"Q3_K", {108}}, {"Q4_K", {0, 2}}, {"Q5_K", {0, 2}}, {"Q6_K", {208}}, {"IQ4_NL", {0}},  {"IQ4_XS", {0}}};
+    {"Q8_0", {0}},      {"Q4_0", {0}},   {"Q4_1", {0, 2}}, {"Q5_0", {0}},    {"Q5_1", {0, 2}},
+    {"Q2_K", {80, 82}}, {"Q3_K", {108}}, {"Q4_K", {0, 2}}, {"Q5_K", {0, 2}}, {"Q6_K", {208}},
+    {"IQ4_NL", {0}},    {"IQ4_XS", {0}}, {"TQ1_0", {52}},  {"TQ2_0", {64}}};
 
 std::vector<std::byte> random_blocks(const DTypeInfo& info) {
   std::vector<std::byte> bytes(kBlocks * info.block_bytes);
@@ -94,7 +95,7 @@ TEST(DecodeGolden, EveryFormatEqualsGgufOnRandomBlocks) {
       EXPECT_EQ(hash, expected->second) << name << " blocks from " << first;
     }
   }
-  EXPECT_EQ(n_compared, 12 * kBlocks / kBlocksPerHash);
+  EXPECT_EQ(n_compared, 14 * kBlocks / kBlocksPerHash);
 }
 
 TEST(DecodeGolden, EveryQuantizedFormatIsCompared) {

@@ -18,6 +18,8 @@
 #include "tensor/blocks/q6_k.h"
 #include "tensor/blocks/q8_0.h"
 #include "tensor/blocks/q8_k.h"
+#include "tensor/blocks/tq1_0.h"
+#include "tensor/blocks/tq2_0.h"
 #include "tensor/quant_search.h"
 
 namespace smelt {

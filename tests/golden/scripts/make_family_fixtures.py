@@ -93,6 +93,7 @@ FAMILIES = {
                                              shared_expert_intermediate_size=64))},
     "qwen3moe": {"plain": ("Qwen3Moe", dict(num_key_value_heads=2, head_dim=16, num_experts=6, num_experts_per_tok=3,
                                             moe_intermediate_size=32, norm_topk_prob=True))},
+    "bitnet": {"tied": ("BitNet", dict(num_key_value_heads=2, tie_word_embeddings=True))},
     "phi2": {"partial": ("Phi", dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)))},
 }
 
