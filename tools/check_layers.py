@@ -10,7 +10,7 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
     [("base", "errors, files, threads, memory, progress, units, metadata")],
     [("tensor", "dtypes, shapes, views, quantized block formats"), ("templates", "interpreter of chat templates (Jinja)")],
     [("kernels", "one folder per operation, one file per instruction set")],
-    [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, chat forms")],
+    [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, conversations and answers")],
     [("models", "one file per architecture family"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
     [("runtime", "sessions, KV cache, sampling, speculative decoding, the main path `generate.cc`")],
     [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence, speed")],

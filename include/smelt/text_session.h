@@ -91,9 +91,9 @@ class TextSession {
   Result<TextReply> generate(std::string_view prompt, const TextRequest& request = {},
                              const TextCallback& on_text = {});
 
-  // The assistant's answer to a whole conversation, put into the form the model was trained with (Llama 2, Llama 3,
-  // ChatML, Zephyr; plain text for models without one; others are an error that names what was found). To go on,
-  // append the answer and the next message and call again. Message texts never become control tokens.
+  // The assistant's answer to a whole conversation, written by the chat template that the model's files bring (plain text
+  // for models without one). A template may refuse a conversation, which is an error with its words. To go on, append the
+  // answer and the next message and call again. Message texts never become control tokens.
   Result<TextReply> chat(const std::vector<TextMessage>& messages, const TextRequest& request = {},
                          const TextCallback& on_text = {});
 

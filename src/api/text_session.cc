@@ -4,7 +4,7 @@
 #include "api/guard.h"
 #include "api/handles.h"
 #include "runtime/session.h"
-#include "tokenizers/chat.h"
+#include "tokenizers/chat_format.h"
 
 namespace smelt {
 namespace {
@@ -105,13 +105,13 @@ Result<TextReply> TextSession::generate(std::string_view prompt, const TextReque
 Result<TextReply> TextSession::chat(const std::vector<TextMessage>& messages, const TextRequest& request,
                                     const TextCallback& on_text) {
   return guarded([&]() -> Result<TextReply> {
-    const Tokenizer& tokenizer = *impl_->loaded.tokenizer;
-    SMELT_ASSIGN(const ChatForm form, detect_chat_form(tokenizer.vocab()));
+    SMELT_ASSIGN(const ChatFormat format, ChatFormat::of(impl_->loaded.tokenizer));
     std::vector<ChatMessage> conversation;
     for (const TextMessage& message : messages) conversation.push_back({to_role(message.role), message.text});
     std::vector<std::string> stop = request.stop;
-    for (std::string& text : chat_stop_strings(form)) stop.push_back(std::move(text));
-    return impl_->answer(encode_chat(tokenizer, form, conversation), request, std::move(stop), on_text);
+    for (std::string& text : format.stop_strings()) stop.push_back(std::move(text));
+    SMELT_ASSIGN(const ChatPrompt prompt, format.encode(conversation));
+    return impl_->answer(prompt.ids, request, std::move(stop), on_text);
   });
 }
 

@@ -32,12 +32,13 @@ constexpr CommandHelp kHelp[] = {
 
 }  // namespace
 
-ChatLoop::ChatLoop(Conversation conversation, uint64_t seed, const std::string& history_file)
+ChatLoop::ChatLoop(Conversation conversation, uint64_t seed, const std::string& history_file, bool json)
     : conversation_(std::move(conversation)),
       seed_(seed),
       lines_(make_line_reader("smelt")),
       interactive_(is_terminal(stdin) && is_terminal(stderr)),
-      history_(interactive_ ? history_file : "") {
+      history_(interactive_ ? history_file : ""),
+      json_(json) {
   for (const std::string& line : history_.lines()) lines_->remember(line);
 }
 
@@ -45,7 +46,7 @@ void ChatLoop::show_banner() const {
   const ModelConfig& config = conversation_.model().model->config();
   note(in_bold(escape_for_display(config.name), stderr) +
        in_grey(fmt::format("  context {} tokens, chat form {}, seed {}", conversation_.session().n_ctx(),
-                           chat_form_name(conversation_.form()), seed_),
+                           conversation_.format().name(), seed_),
                stderr));
   note(in_grey("/help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves", stderr));
 }
@@ -97,18 +98,40 @@ Status ChatLoop::step() {
 Status ChatLoop::handle(const std::string& message) {
   if (trimmed(message).empty()) return {};
   if (const auto command = parse_chat_command(message)) return do_command(*command);
-  auto result = conversation_.ask(message, [this](std::string_view text) { return emit(text); });
+  auto result = conversation_.ask(message, [this](const AnswerPart& part) { return emit(part); });
   return show_answer(std::move(result), printed_);
 }
 
-bool ChatLoop::emit(std::string_view text) {
+bool ChatLoop::write(const std::string& text) {
+  if (text.empty()) return true;
   last_character_ = text.back();
   printed_ = print_now(text);
   return printed_.has_value();
 }
 
+// Thoughts are grey on a terminal and left out elsewhere; calls stand on lines of their own.
+bool ChatLoop::emit(const AnswerPart& part) {
+  const bool changes = std::exchange(last_kind_, part.kind) != part.kind;
+  if (json_) return true;
+  if (part.kind == AnswerPart::Kind::thinking) {
+    if (!is_terminal(stdout)) return true;
+    const bool written = write(in_grey(part.text, stdout));
+    last_character_ = part.text.back();
+    return written;
+  }
+  const bool call = part.kind == AnswerPart::Kind::call;
+  const bool breaks = (changes || call) && last_character_ != '\n';
+  if (breaks && !write(call ? "\n" : "\n\n")) return false;
+  return write(call ? format_call(part.call) + "\n" : part.text);
+}
+
+Status ChatLoop::show_json(FinishReason reason) const {
+  return print_now(format_answer(conversation_.messages().back(), reason) + "\n");
+}
+
 Status ChatLoop::show_answer(Result<GenerateResult> result, const Status& printed) {
   const bool ended = std::exchange(last_character_, '\n') == '\n';
+  last_kind_ = AnswerPart::Kind::text;
   if (!ended) SMELT_TRY(print_now("\n"));
   SMELT_TRY(printed);
   if (!result) {
@@ -120,6 +143,11 @@ Status ChatLoop::show_answer(Result<GenerateResult> result, const Status& printe
     return result.error();
   }
   last_ = *result;
+  if (json_) SMELT_TRY(show_json(result->reason));
+  if (interactive_ && !conversation_.open_calls().empty())
+    note(in_grey(fmt::format("(/result TEXT gives the result of '{}')",
+                             escape_for_display(conversation_.open_calls().front().name)),
+                 stderr));
   if (result->reason == FinishReason::context_full)
     note(
         "smelt: the context is full and the answer was cut; /clear forgets the conversation, -c makes the context "
@@ -161,7 +189,14 @@ Status ChatLoop::do_system(const std::string& given) {
 }
 
 Status ChatLoop::do_regen(const std::string&) {
-  auto result = conversation_.answer_again([this](std::string_view text) { return emit(text); });
+  auto result = conversation_.answer_again([this](const AnswerPart& part) { return emit(part); });
+  return show_answer(std::move(result), printed_);
+}
+
+Status ChatLoop::do_result(const std::string& given) {
+  SMELT_TRY(conversation_.add_result(given));
+  if (!conversation_.open_calls().empty()) return {};
+  auto result = conversation_.go_on([this](const AnswerPart& part) { return emit(part); });
   return show_answer(std::move(result), printed_);
 }
 

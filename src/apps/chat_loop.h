@@ -15,7 +15,8 @@ namespace smelt {
 class ChatLoop {
  public:
   // `seed` is what the first answer is drawn with. `history_file` is used on a terminal only; "" for none.
-  ChatLoop(Conversation conversation, uint64_t seed, const std::string& history_file);
+  // `json`: each answer is one line of JSON on standard output, written when it is whole.
+  ChatLoop(Conversation conversation, uint64_t seed, const std::string& history_file, bool json);
 
   // Until /exit or the end of input. On a terminal errors are shown and the chat goes on; elsewhere they end it.
   Status run();
@@ -27,7 +28,9 @@ class ChatLoop {
   Status handle(const std::string& message);
   Status do_command(const ChatCommand& command);
   Status show_answer(Result<GenerateResult> result, const Status& printed);
-  bool emit(std::string_view text);
+  bool emit(const AnswerPart& part);
+  bool write(const std::string& text);
+  Status show_json(FinishReason reason) const;
 
 #define SMELT_CHAT_COMMAND(name, argument, description) Status do_##name(const std::string& given);
 #include "apps/chat_commands.inc"
@@ -45,6 +48,8 @@ class ChatLoop {
   std::optional<GenerateResult> last_;
   Status printed_;
   char last_character_ = '\n';
+  bool json_;
+  AnswerPart::Kind last_kind_ = AnswerPart::Kind::text;
 };
 
 }  // namespace smelt

@@ -6,29 +6,53 @@
 #include "apps/command.h"
 #include "apps/options.h"
 #include "apps/options_sampling.h"
+#include "base/mapped_file.h"
+#include "base/text.h"
 
 namespace smelt {
 namespace {
 
 struct ChatArguments {
-  std::string model, system;
-  bool no_history = false;
+  std::string model, system, tools, form, think;
+  bool no_history = false, json = false;
   GenerationArguments generation;
 };
+
+constexpr uint64_t kMaxToolsBytes = uint64_t{16} << 20;
+
+Result<ChatFormat> make_format(const ChatArguments& arguments, const std::shared_ptr<const Tokenizer>& tokenizer) {
+  if (arguments.form.empty()) return ChatFormat::of(tokenizer).with_context(arguments.model);
+  const auto form = find_chat_form(arguments.form);
+  if (!form) return usage_error("--form: '" + escape_for_display(arguments.form) + "' is no built-in chat form");
+  return ChatFormat::built_in(tokenizer, *form);
+}
+
+Result<ChatOptions> make_chat_options(const ChatArguments& arguments, const ChatFormat& format) {
+  ChatOptions options;
+  if (!arguments.think.empty()) options.thinking = arguments.think == "on";
+  if (arguments.tools.empty()) return options;
+  if (!format.has_template())
+    return input_error(arguments.model + ": has no chat template, so it cannot be told of tools");
+  SMELT_ASSIGN(const std::string json, read_file(arguments.tools, kMaxToolsBytes));
+  SMELT_ASSIGN(options.tools, parse_chat_tools(json, arguments.tools));
+  return options;
+}
 
 Status run_chat(ChatArguments& arguments) {
   GenerationArguments& generation = arguments.generation;
   SMELT_TRY(finish_generation_options(generation));
   SMELT_ASSIGN(LoadedModel loaded, load_model(arguments.model, generation.compute));
-  SMELT_ASSIGN(const ChatForm form, detect_chat_form(loaded.tokenizer->vocab()).with_context(arguments.model));
+  SMELT_ASSIGN(ChatFormat format, make_format(arguments, loaded.tokenizer));
+  SMELT_ASSIGN(ChatOptions chat, make_chat_options(arguments, format));
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
   SMELT_ASSIGN(auto speculation,
                make_speculation(generation.speculation, loaded, session, generation.session, generation.compute));
   if (speculation) generation.generate.speculation = &*speculation;
-  Conversation conversation(std::move(loaded), std::move(session), form, generation.generate);
+  Conversation conversation(std::move(loaded), std::move(session), std::move(format), std::move(chat),
+                            generation.generate);
   conversation.set_system(arguments.system);
   const std::string history_file = arguments.no_history ? "" : chat_history_path();
-  return ChatLoop(std::move(conversation), generation.generate.sampling.seed, history_file).run();
+  return ChatLoop(std::move(conversation), generation.generate.sampling.seed, history_file, arguments.json).run();
 }
 
 Action add(CLI::App& app) {
@@ -37,6 +61,15 @@ Action add(CLI::App& app) {
   app.add_option("--system", arguments->system, "what the model is told before the conversation")->type_name("TEXT");
   app.add_flag("--no-history", arguments->no_history,
                "neither read nor keep what is typed (else in $XDG_STATE_HOME/smelt/chat_history, for the arrow keys)");
+  app.add_option("--tools", arguments->tools, "tools that the model may call: a JSON list as chat templates take it")
+      ->type_name("FILE");
+  app.add_option("--think", arguments->think, "switch thoughts on or off, where the model's template knows that")
+      ->type_name("on|off")
+      ->check(CLI::IsMember({"on", "off"}));
+  app.add_option("--form", arguments->form, "a built-in chat form in place of the model's template")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(chat_form_names()));
+  app.add_flag("--json", arguments->json, "each answer as a line of JSON: text, thinking, calls, end");
   add_generation_options(app, arguments->generation);
   return [arguments] { return run_chat(*arguments); };
 }
@@ -50,7 +83,13 @@ const Command chat_command = {
     .details =
         "Ctrl-C stops an answer, Ctrl-D or /exit leaves, /help lists the commands. A line that ends with \\ goes "
         "on in the next, and \"\"\" encloses a message of several lines. Without a terminal, every line of "
-        "standard input is a message, and answers go to standard output.",
+        "standard input is a message, and answers go to standard output. The conversation is written by the chat "
+        "template "
+        "that the model's files bring; models without one get plain text. Thoughts (<think>) are grey, and left out "
+        "where "
+        "standard output is no terminal. A model that knows tools (--tools) calls them as {\"name\": …, \"arguments\": "
+        "…}; "
+        "nothing is run, /result TEXT answers.",
     .examples =
         "  smelt chat small.gguf\n"
         "  smelt chat small.gguf --system \"You answer in one sentence.\" --temp 0.5\n"

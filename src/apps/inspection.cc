@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "runtime/session.h"
-#include "tokenizers/chat.h"
+#include "tokenizers/chat_format.h"
 
 namespace smelt {
 namespace {
@@ -220,8 +220,8 @@ Inspection inspect(const std::shared_ptr<const Checkpoint>& checkpoint, const In
   }
   if (auto tokenizer = load_tokenizer(*checkpoint)) {
     inspection.tokenizer = *tokenizer;
-    auto form = detect_chat_form((*tokenizer)->vocab());
-    inspection.chat_form = form ? chat_form_name(*form) : "none: " + form.error().message;
+    const auto format = ChatFormat::of(*tokenizer);
+    inspection.chat_form = format ? format->name() : "none: " + format.error().message;
   } else {
     add_fault(inspection, tokenizer.error());
   }

@@ -44,7 +44,7 @@ class Writer {
  public:
   Writer(const Tokenizer& tokenizer, const GenerateOptions& options, bool at_start, const EmitText& emit,
          std::string& text)
-      : decoder_(tokenizer, false, at_start), stops_(options.stop), emit_(emit), text_(text) {}
+      : decoder_(tokenizer, options.show_special, at_start), stops_(options.stop), emit_(emit), text_(text) {}
 
   void push(TokenId id) { show(stops_.push(decoder_.push(id))); }
   void finish() {

@@ -29,6 +29,7 @@ struct GenerateOptions {
   SamplerOptions sampling;
   std::vector<std::string> stop{};  // generation ends before the first of these
   bool ignore_end = false;
+  bool show_special = false;  // the text has control tokens too, as marks of calls and thoughts
   const CancelToken* cancel = nullptr;
   Speculation* speculation = nullptr;  // of the session's owner; null: a pass a token
   // The text is held to this, if given, guesses or not. What ends before it is complete is an error, except that

@@ -1,10 +1,7 @@
-// detect_chat_form: which form a Jinja chat template writes, told by the marks it contains. Nothing is executed; a
-// template that this list does not know is refused, as its marks would be wrong for the model.
-#include <fmt/format.h>
-
+// name_template: whose template a Jinja chat template is, told by the marks it contains. Only shown; templates are run,
+// not guessed.
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "tokenizers/chat.h"
 
@@ -16,31 +13,30 @@ constexpr size_t kMostMarks = 3;
 struct KnownTemplate {
   const char* name;
   std::array<std::string_view, kMostMarks> marks;  // all of these occur, empty ones aside
-  std::optional<ChatForm> form;                    // nothing: not supported here
 };
 
 // The first row whose marks all occur; rows with marks of their own stand before the forms that they grew from.
 constexpr KnownTemplate kTemplates[] = {
-    {"Phi-4", {"<|im_start|>", "<|im_sep|>"}, {}},
-    {"Kimi", {"<|im_middle|>"}, {}},
-    {"ChatML", {"<|im_start|>", "<|im_end|>"}, ChatForm::chatml},
-    {"Llama 3", {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}, ChatForm::llama3},
-    {"Llama 4", {"<|header_start|>", "<|header_end|>"}, {}},
-    {"Llama 2", {"[INST]", "[/INST]", "<<SYS>>"}, ChatForm::llama2},
-    {"Mistral", {"[INST]", "[/INST]"}, {}},
-    {"Gemma", {"<start_of_turn>"}, {}},
-    {"Phi-3", {"<|user|>", "<|assistant|>", "<|end|>"}, {}},
-    {"GPT-OSS", {"<|start|>", "<|message|>"}, {}},
-    {"GLM-4", {"[gMASK]"}, {}},
-    {"Granite", {"<|start_of_role|>"}, {}},
-    {"Command R", {"<|START_OF_TURN_TOKEN|>"}, {}},
-    {"DeepSeek", {"<｜User｜>", "<｜Assistant｜>"}, {}},
-    {"DeepSeek LLM", {"'User: '", "'Assistant: '"}, {}},
-    {"OpenChat", {"GPT4 Correct"}, {}},
-    {"Vicuna", {"USER: ", "ASSISTANT:"}, {}},
-    {"EXAONE", {"[|user|]", "[|assistant|]"}, {}},
-    {"MiniCPM", {"<用户>"}, {}},
-    {"Alpaca", {"### Instruction:", "### Response:"}, {}},
+    {"Phi-4", {"<|im_start|>", "<|im_sep|>"}},
+    {"Kimi", {"<|im_middle|>"}},
+    {"ChatML", {"<|im_start|>", "<|im_end|>"}},
+    {"Llama 3", {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}},
+    {"Llama 4", {"<|header_start|>", "<|header_end|>"}},
+    {"Llama 2", {"[INST]", "[/INST]", "<<SYS>>"}},
+    {"Mistral", {"[INST]", "[/INST]"}},
+    {"Gemma", {"<start_of_turn>"}},
+    {"Phi-3", {"<|user|>", "<|assistant|>", "<|end|>"}},
+    {"GPT-OSS", {"<|start|>", "<|message|>"}},
+    {"GLM-4", {"[gMASK]"}},
+    {"Granite", {"<|start_of_role|>"}},
+    {"Command R", {"<|START_OF_TURN_TOKEN|>"}},
+    {"DeepSeek", {"<｜User｜>", "<｜Assistant｜>"}},
+    {"DeepSeek LLM", {"'User: '", "'Assistant: '"}},
+    {"OpenChat", {"GPT4 Correct"}},
+    {"Vicuna", {"USER: ", "ASSISTANT:"}},
+    {"EXAONE", {"[|user|]", "[|assistant|]"}},
+    {"MiniCPM", {"<用户>"}},
+    {"Alpaca", {"### Instruction:", "### Response:"}},
 };
 
 bool has_marks(std::string_view text, const KnownTemplate& known) {
@@ -61,22 +57,13 @@ bool is_zephyr(std::string_view text) {
   return end < std::min(rest.find("<|assistant|>"), rest.find("<|system|>"));
 }
 
-constexpr const char* kFormsHere = "smelt has Llama 2, Llama 3, ChatML and Zephyr";
-
 }  // namespace
 
-Result<ChatForm> detect_chat_form(const Vocab& vocab) {
-  const std::string_view text = vocab.chat_template;
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return ChatForm::plain;
+std::string name_template(std::string_view text) {
   for (const KnownTemplate& known : kTemplates) {
-    if (!has_marks(text, known)) continue;
-    if (known.form) return *known.form;
-    return input_error(fmt::format("the chat template is of the {} form; {}", known.name, kFormsHere));
+    if (has_marks(text, known)) return known.name;
   }
-  if (is_zephyr(text)) return ChatForm::zephyr;
-  const bool like_falcon = text.find("<|user|>") != std::string_view::npos;
-  const char* kind = like_falcon ? "a form like that of Falcon 3" : "an unknown form";
-  return input_error(fmt::format("the chat template is of {}; {}", kind, kFormsHere));
+  return is_zephyr(text) ? "Zephyr" : "";
 }
 
 }  // namespace smelt

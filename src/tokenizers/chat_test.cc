@@ -133,48 +133,24 @@ TEST(EncodeChat, CommasStayWhereTheEndTokenIsOneLetter) {
   EXPECT_EQ(write(*make(vocab), ChatForm::plain, {{Role::user, "a,b"}}), "a,b");
 }
 
-struct TemplateCase {
-  const char* text;
-  const char* result;  // a form's name or a part of the error
-};
-
-std::string detect(const std::string& text) {
-  Vocab vocab;
-  vocab.chat_template = text;
-  const auto form = detect_chat_form(vocab);
-  return form ? chat_form_name(*form) : form.error().message;
-}
-
-TEST(DetectChatForm, KnowsFormsByTheirMarks) {
-  const TemplateCase cases[] = {
-      {"", "plain"},
-      {" \n", "plain"},
-      {"{% for m in messages %}{{ '[INST] ' + '<<SYS>>\\n' + s + '\\n<</SYS>>' + m.content + ' [/INST]' }}{% endfor %}",
-       "llama2"},
-      {"{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\\n\\n' + m['content'] | trim + '<|eot_id|>' }}",
-       "llama3"},
-      {"{{'<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n'}}", "chatml"},
-      {"{{ '<|user|>\\n' + m['content'] + eos_token }}{{ '<|assistant|>\\n' + m['content'] + eos_token }}", "zephyr"},
-      {"{{ '<|system|>\\n' + m + eos_token }}{{ '<|user|>\\n' + m + '</s>' }}{{ '<|assistant|>' }}", "zephyr"},
+TEST(NameTemplate, KnowsFamiliesByTheirMarks) {
+  const struct {
+    const char* text;
+    const char* name;
+  } cases[] = {
+      {"", ""},
+      {"{{ '[INST] ' + '<<SYS>>\\n' + s + '\\n<</SYS>>' + m.content + ' [/INST]' }}", "Llama 2"},
+      {"{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\\n\\n' + m['content'] + '<|eot_id|>' }}", "Llama 3"},
+      {"{{'<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n'}}", "ChatML"},
+      {"{{ '<|user|>\\n' + m['content'] + eos_token }}{{ '<|assistant|>\\n' + m['content'] + eos_token }}", "Zephyr"},
+      {"{{ '[INST] ' + m['content'] + ' [/INST]' }}", "Mistral"},
+      {"{{ '<start_of_turn>' + role + '\\n' + m + '<end_of_turn>' }}", "Gemma"},
+      {"{{ '<|user|>\\n' + m + '<|end|>\\n<|assistant|>' }}", "Phi-3"},
+      {"{{ '<｜User｜>' + m + '<｜Assistant｜>' }}", "DeepSeek"},
+      {"{{ '<|im_start|>user<|im_sep|>' + m + '<|im_end|>' }}", "Phi-4"},
+      {"{{ m['content'] }}", ""},
   };
-  for (const auto& [text, result] : cases) EXPECT_EQ(detect(text), result) << text;
-}
-
-TEST(DetectChatForm, RefusesOthersByName) {
-  const TemplateCase cases[] = {
-      {"{{ '[INST] ' + m['content'] + ' [/INST]' }}", "of the Mistral form"},
-      {"{{ '<start_of_turn>' + role + '\\n' + m + '<end_of_turn>' }}", "of the Gemma form"},
-      {"{{ '<|user|>\\n' + m + '<|end|>\\n<|assistant|>' }}", "of the Phi-3 form"},
-      {"{{ '<|user|>\\n' + m + '\\n' }}{{ '<|assistant|>\\n' + m + eos_token }}", "of a form like that of Falcon 3"},
-      {"{{ '<｜User｜>' + m + '<｜Assistant｜>' }}", "of the DeepSeek form"},
-      {"{{ '<|im_start|>user<|im_sep|>' + m + '<|im_end|>' }}", "of the Phi-4 form"},
-      {"{{ '<|header_start|>user<|header_end|>' }}", "of the Llama 4 form"},
-      {"{{ m['content'] }}", "of an unknown form"},
-  };
-  for (const auto& [text, result] : cases) {
-    EXPECT_THAT(detect(text), HasSubstr(result)) << text;
-    EXPECT_THAT(detect(text), HasSubstr("; smelt has Llama 2, Llama 3, ChatML and Zephyr"));
-  }
+  for (const auto& [text, name] : cases) EXPECT_EQ(name_template(text), name) << text;
 }
 
 TEST(ChatStopStrings, EndAnAnswerThatGoesOnWithTheNextMessage) {

@@ -18,6 +18,7 @@ namespace smelt {
 class TokenizerEngine : public Tokenizer {
  public:
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options) const final;
+  std::vector<TextFragment> split_special(std::string_view text) const final { return special_.split(text); }
   std::string token_bytes(TokenId id, bool show_special) const final;
   std::string decode(std::span<const TokenId> ids, bool show_special) const final;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tokenizers/special_splitter.h"
 #include "tokenizers/vocab.h"
 
 namespace smelt {
@@ -25,6 +26,9 @@ class Tokenizer {
   // Any bytes are accepted. Time is O(n log n) in the length for every model. decode(encode(text)) is the text where
   // the vocabulary has tokens for all bytes and does not normalise; SentencePiece cannot tell "▁" from a space.
   virtual std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const = 0;
+
+  // Cut at the texts of control, unknown and user-defined tokens.
+  virtual std::vector<TextFragment> split_special(std::string_view text) const = 0;
 
   const Vocab& vocab() const { return vocab_; }
   int64_t n_vocab() const { return static_cast<int64_t>(vocab_.tokens.size()); }

@@ -10,8 +10,6 @@ from support import StoriesTest, Terminal, clean_environment, main
 
 CHATML = b"{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
 LLAMA2 = b"{{ bos_token }}[INST] <<SYS>>\n{{ system }}\n<</SYS>>\n\n{{ content }} [/INST]{{ eos_token }}"
-LLAMA3 = b"{{ bos_token }}<|start_header_id|>{{ role }}<|end_header_id|>\n\n{{ content }}<|eot_id|>"
-ZEPHYR = b"{% for m in messages %}<|{{ m.role }}|>\n<|user|>\n{{ m.content }}{{ eos_token }}{% endfor %}<|assistant|>\n<|system|>"
 GEMMA = b"{{ bos_token }}<start_of_turn>{{ role }}\n{{ content }}<end_of_turn>\n"
 
 
@@ -74,7 +72,7 @@ class OnATerminal(Models):
     def test_every_command(self):
         terminal = self.chat()
         listed = re.findall(r"(?m)^\s*/(\w+)", self.ask(terminal, "/help"))
-        self.assertEqual(listed, ["help", "system", "regen", "clear", "save", "load", "stats", "exit"])
+        self.assertEqual(listed, ["help", "system", "regen", "result", "clear", "save", "load", "stats", "exit"])
         self.assertIn("there is no answer yet", self.ask(terminal, "/regen"))
         first = self.ask(terminal, "Once upon a time")
         again = self.ask(terminal, "/regen")
@@ -228,20 +226,59 @@ class ThroughPipes(Models):
 
 
 class Templates(Models):
-    def test_the_four_forms(self):
-        for name, template in (("chatml", CHATML), ("llama2", LLAMA2), ("llama3", LLAMA3), ("zephyr", ZEPHYR)):
+    def form(self, model):
+        return json.loads(self.ok("inspect", model, "--quick", "--json").out)["chat_form"]
+
+    def test_templates_are_run(self):
+        for name, template in (("ChatML", CHATML), ("Llama 2", LLAMA2), ("Gemma", GEMMA)):
             with self.subTest(name):
                 model = self.with_template(template)
-                form = json.loads(self.ok("inspect", model, "--quick", "--json").out)["chat_form"]
-                self.assertEqual(form.lower().replace("-", "").replace(" ", ""), name)
-                self.ok("chat", model, "-n", "5", "--system", "Be brief.", stdin="Hello\n")
+                self.assertEqual(self.form(model), f"template ({name})")
+                self.ok("chat", model, "-n", "5", stdin="Hello\n")
+        self.ok("chat", self.with_template(b"{{ messages | tojson }}"), "-n", "5", "--system", "Be brief.", stdin="Hello\n")
 
-    def test_others_are_refused_by_name(self):
-        model = self.with_template(GEMMA)
-        self.refused(1, ["templated.gguf", "Gemma"], "chat", model, stdin="Hello\n")
-        self.assertIn("none: ", json.loads(self.ok("inspect", model, "--quick", "--json").out)["chat_form"])
-        self.ok("run", model, "-p", "x", "-n", "1")
-        self.refused(1, "templated.gguf", "chat", self.with_template(b"{{ messages | tojson }}"), stdin="Hello\n")
+    def test_a_template_may_refuse(self):
+        model = self.with_template(b"{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}Hi")
+        self.ok("chat", model, "-n", "2", stdin="Hello\n")
+        self.refused(1, "the chat template says: no system role", "chat", model, "--system", "x", stdin="Hello\n")
+
+    def test_bad_templates(self):
+        for template, part in ((b"{% include 'x' %}", "line 1: the tag 'include' is not supported"),
+                               (b"a\n{{ messages[0 }}", "line 2: "), (b"{{ 'x", "a string is not closed")):
+            model = self.with_template(template)
+            self.refused(1, ["templated.gguf", part], "chat", model, stdin="Hello\n")
+            self.assertIn("none: chat template: ", self.form(model))
+            self.ok("run", model, "-p", "x", "-n", "1")
+        model = self.with_template(b"{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}")
+        self.refused(1, "step limit", "chat", model, stdin="Hello\n")
+
+    def test_built_in_forms(self):
+        model = self.with_template(b"{{ broken")
+        for form in ("plain", "llama2", "llama3", "chatml", "zephyr"):
+            self.ok("chat", model, "--form", form, "-n", "5", "--system", "Be brief.", stdin="Hello\n")
+        self.refused(2, "--form", "chat", model, "--form", "vicuna", stdin="Hello\n")
+
+    def test_json_and_tools(self):
+        # An answer whose beginning the prompt does not open: the words are what the model makes of them.
+        model = self.with_template(b"{{ messages[-1].content }}{{ tools | tojson if tools }}")
+        answer = json.loads(self.ok("chat", model, "--json", "-n", "5", "--seed", "1", stdin="Once upon a time\n").out)
+        self.assertEqual(list(answer), ["text", "end"])
+        self.assertEqual(answer["end"], "length")
+        tools = self.folder / "tools.json"
+        tools.write_text('[{"type": "function", "function": {"name": "now"}}]')
+        self.ok("chat", model, "--tools", tools, "--think", "off", "-n", "2", stdin="Hello\n")
+        tools.write_text('{"name": 1}')
+        self.refused(1, ["tools.json", "a list of tools"], "chat", model, "--tools", tools, stdin="Hello\n")
+        self.refused(1, "no chat template", "chat", self.model, "--tools", tools, stdin="Hello\n")
+        self.refused(2, "--think", "chat", model, "--think", "maybe", stdin="Hello\n")
+
+    def test_thoughts_are_kept_apart(self):
+        # The prompt opens <think>: all that this model writes are thoughts, which a pipe does not show.
+        model = self.with_template(b"{{ messages[-1].content }}<think>\n")
+        self.assertEqual(self.ok("chat", model, "-n", "8", "--seed", "1", stdin="Once upon a time\n").out, b"")
+        answer = json.loads(self.ok("chat", model, "--json", "-n", "8", "--seed", "1", stdin="Once upon a time\n").out)
+        self.assertEqual(answer["text"], "")
+        self.assertTrue(answer["thinking"])
 
 
 if __name__ == "__main__":
