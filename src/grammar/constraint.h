@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "grammar/automaton.h"
+#include "grammar/byte_runs.h"
 #include "grammar/nfa.h"
 #include "grammar/token_trie.h"
 
@@ -57,17 +58,22 @@ class Constraint {
     int64_t distance = 0;
     std::vector<uint32_t>* exits = nullptr;
     bool at_start = false;
+    bool clears = false;  // begins with all tokens allowed, as most will be, and strikes out the others
   };
 
-  // From a state over the nodes from `begin` to `end`, of depth `depth` + 1 at least, setting bits of `bits`.
+  // From a state over the nodes from `begin` to `end`, which are siblings and what is below them, changing bits_.
   void walk(Automaton::StateId state, uint32_t begin, uint32_t end, Walk& walk);
-  void allow_all(TokenId token);
+  void walk_all(Automaton::StateId state, Walk& walk);
+  void set_tokens(uint32_t begin, uint32_t end, bool allowed);
+  void judge_token(uint32_t node, Automaton::StateId state, Walk& walk);
+  bool allow_subtree(uint32_t node, Walk& walk);
   Entry& entry_of(Automaton::StateId inner);
   void apply(const Entry& entry);
   Entry pack(std::vector<uint32_t> exits, int64_t distance) const;
   const Entry& full_entry();
   void make_room();
   Status check_budget() const;
+  void forget_entries();
   bool any() const;
 
   std::shared_ptr<const Nfa> nfa_;
@@ -76,7 +82,10 @@ class Constraint {
   Automaton::StateId state_;
   bool after_prefix_ = false;
   TokenMask bits_;
+  TokenMask all_;                         // that stand for text
   std::vector<Automaton::StateId> path_;  // of a walk: the state at each depth
+  std::vector<ByteRun> path_runs_;        // … and what it takes
+  ByteRuns runs_;
   std::unordered_map<Automaton::StateId, Entry> inner_entries_, full_entries_;
   size_t n_entry_bytes_ = 0;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string>
 
+#include "grammar/byte_kinds.h"
+
 namespace smelt {
 namespace {
 
@@ -26,10 +28,21 @@ Result<std::shared_ptr<const TokenTrie>> TokenTrie::build(std::shared_ptr<const 
   }
   std::sort(texts.begin(), texts.end());
   std::shared_ptr<TokenTrie> trie(new TokenTrie());
-  trie->twins_.assign(static_cast<size_t>(tokenizer->n_vocab()), -1);
   trie->tokenizer_ = std::move(tokenizer);
   trie->add_nodes(texts);
+  trie->sum_up();
   return std::shared_ptr<const TokenTrie>(std::move(trie));
+}
+
+// From the last node to the first, children come before their parents.
+void TokenTrie::sum_up() {
+  for (uint32_t i = static_cast<uint32_t>(nodes_.size()); i-- > 0;) {
+    for (uint32_t child = i + 1; child < nodes_[i].end; child = nodes_[child].end) {
+      below_[i].kinds |= below_[child].kinds;
+      below_[i].height = std::max(below_[i].height, below_[child].height + 1);
+    }
+  }
+  below_.push_back({0, static_cast<uint32_t>(in_order_.size()), 0});
 }
 
 void TokenTrie::add_nodes(const std::vector<std::pair<std::string, TokenId>>& sorted) {
@@ -42,8 +55,8 @@ void TokenTrie::add_nodes(const std::vector<std::pair<std::string, TokenId>>& so
     const size_t common = static_cast<size_t>(
         std::mismatch(before.begin(), before.end(), text.begin(), text.end()).second - text.begin());
     if (common == text.size() && common == before.size()) {
-      twins_[static_cast<size_t>(id)] = nodes_[path.back()].token;
-      nodes_[path.back()].token = id;
+      nodes_[path.back()].has_twins = true;
+      in_order_.push_back(id);
       continue;
     }
     close(common);
@@ -54,8 +67,12 @@ void TokenTrie::add_nodes(const std::vector<std::pair<std::string, TokenId>>& so
                         .token = i + 1 == text.size() ? id : -1,
                         .depth = static_cast<uint16_t>(i + 1),
                         .byte = static_cast<uint8_t>(text[i]),
-                        .has_below = false});
+                        .has_below = false,
+                        .has_twins = false});
+      below_.push_back(
+          {uint32_t{1} << kByteKind[static_cast<uint8_t>(text[i])], static_cast<uint32_t>(in_order_.size()), 1});
     }
+    in_order_.push_back(id);
     max_depth_ = std::max(max_depth_, static_cast<int>(text.size()));
     before = text;
   }

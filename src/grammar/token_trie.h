@@ -19,7 +19,14 @@ class TokenTrie {
     TokenId token;   // that ends here, or -1
     uint16_t depth;  // bytes from the root, which is no node
     uint8_t byte;
-    bool has_below;
+    bool has_below : 1;
+    bool has_twins : 1;  // more tokens of the same text
+  };
+
+  struct Below {
+    uint32_t kinds;        // of the node's byte and of all below it: bits of byte_kinds.h
+    uint32_t first_token;  // of in_order() from here on; those below end where the node's end has its first
+    uint32_t height;       // bytes down to the deepest node, its own counted
   };
 
   // Tokens that stand for no text (control tokens, unused ones, empty texts) are left out: a constraint allows the end
@@ -27,19 +34,22 @@ class TokenTrie {
   static Result<std::shared_ptr<const TokenTrie>> build(std::shared_ptr<const Tokenizer> tokenizer);
 
   const std::vector<Node>& nodes() const { return nodes_; }
-  // Another token of the same text, or -1.
-  TokenId twin(TokenId token) const { return twins_[static_cast<size_t>(token)]; }
+  const Below& below(uint32_t node) const { return below_[node]; }
+  // All tokens as their nodes come, those of one text together.
+  const std::vector<TokenId>& in_order() const { return in_order_; }
   int max_depth() const { return max_depth_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
-  int64_t n_vocab() const { return static_cast<int64_t>(twins_.size()); }
+  int64_t n_vocab() const { return tokenizer_->n_vocab(); }
 
  private:
   TokenTrie() = default;
+  void sum_up();
   void add_nodes(const std::vector<std::pair<std::string, TokenId>>& sorted);
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<Node> nodes_;
-  std::vector<TokenId> twins_;
+  std::vector<Below> below_;  // of each node, and one behind the last
+  std::vector<TokenId> in_order_;
   int max_depth_ = 0;
 };
 
