@@ -40,12 +40,21 @@ struct TextSampling {
   uint64_t seed = 0;               // the same seed, options and prompt give the same text
 };
 
+// What the text must be as a whole; docs/constrained-output.md says what each kind supports. A text that ends before
+// it is complete, by n_predict or the context, is an error, never a reply.
+struct TextConstraint {
+  enum class Kind { none, gbnf, json_schema, regex };
+  Kind kind = Kind::none;
+  std::string source{};  // the grammar, the schema or the expression itself
+};
+
 struct TextRequest {
   int64_t n_predict = 256;  // tokens at most; -1: until the model ends or the context is full
   TextSampling sampling{};
   std::vector<std::string> stop{};      // the text ends before the first of these
   bool parse_special = false;           // generate(): the prompt may spell control tokens; never for text of strangers
   bool ignore_end = false;              // go on after tokens that end a text
+  TextConstraint constraint{};          // not beside stop or ignore_end
   const CancelToken* cancel = nullptr;  // polled between tokens
 };
 

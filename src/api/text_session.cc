@@ -1,8 +1,11 @@
 // smelt/text_session.h over runtime/generate.h.
 #include "smelt/text_session.h"
 
+#include <optional>
+
 #include "api/guard.h"
 #include "api/handles.h"
+#include "grammar/grammar.h"
 #include "runtime/session.h"
 #include "tokenizers/chat_format.h"
 
@@ -52,19 +55,51 @@ ChatMessage::Role to_role(TextMessage::Role role) {
   return ChatMessage::Role::assistant;
 }
 
+Result<Grammar> parse(const TextConstraint& constraint) {
+  switch (constraint.kind) {
+    case TextConstraint::Kind::gbnf:
+      return parse_gbnf(constraint.source, "grammar");
+    case TextConstraint::Kind::json_schema:
+      return parse_json_schema(constraint.source, "schema");
+    default:
+      return parse_regex_grammar(constraint.source);
+  }
+}
+
 }  // namespace
 
 struct TextSession::Impl {
   LoadedModel loaded;
   Session session;
+  std::shared_ptr<const TokenTrie> trie{};  // made when first needed
+  TextConstraint compiled_from{};
+  std::shared_ptr<const Nfa> compiled{};  // the last one: programs tend to ask for the same again
+
+  Result<std::optional<Constraint>> make_constraint(const TextConstraint& wanted) {
+    std::optional<Constraint> constraint;
+    if (wanted.kind == TextConstraint::Kind::none) return constraint;
+    if (trie == nullptr) {
+      SMELT_ASSIGN(trie, TokenTrie::build(loaded.tokenizer));
+    }
+    if (compiled == nullptr || wanted.kind != compiled_from.kind || wanted.source != compiled_from.source) {
+      SMELT_ASSIGN(const Grammar grammar, parse(wanted));
+      SMELT_ASSIGN(Nfa nfa, Nfa::compile(grammar));
+      compiled = std::make_shared<const Nfa>(std::move(nfa));
+      compiled_from = wanted;
+    }
+    constraint.emplace(compiled, trie);
+    return constraint;
+  }
 
   Result<TextReply> answer(std::span<const TokenId> prompt, const TextRequest& request, std::vector<std::string> stop,
                            const TextCallback& on_text) {
+    SMELT_ASSIGN(auto constraint, make_constraint(request.constraint));
     const GenerateOptions options{.n_predict = request.n_predict,
                                   .sampling = to_sampler_options(request.sampling),
                                   .stop = std::move(stop),
                                   .ignore_end = request.ignore_end,
-                                  .cancel = request.cancel};
+                                  .cancel = request.cancel,
+                                  .constraint = constraint ? &*constraint : nullptr};
     const EmitText emit = on_text ? on_text : [](std::string_view) { return true; };
     SMELT_ASSIGN(GenerateResult done, smelt::generate(session, *loaded.tokenizer, prompt, options, emit));
     return TextReply{.text = std::move(done.text),
@@ -89,7 +124,7 @@ Result<TextSession> TextSession::create(const TextModel& model, const TextSessio
                                                 .n_threads = options.n_threads,
                                                 .kv_type = options.f32_cache ? KvType::f32 : KvType::f16,
                                                 .memory_budget_bytes = options.memory_budget_bytes}));
-    return TextSession(std::make_unique<Impl>(Impl{loaded, std::move(session)}));
+    return TextSession(std::make_unique<Impl>(Impl{.loaded = loaded, .session = std::move(session)}));
   });
 }
 
