@@ -27,7 +27,8 @@ ByteRuns::Known& ByteRuns::look(Automaton& automaton, Automaton::StateId state) 
     if (target == kUnset) target = next;
     if (target != next) target = kMixed;
   }
-  Known known{.stepped = true};
+  Known known;
+  known.stepped = true;
   int most = 0;
   for (const Automaton::StateId target : targets) {
     if (target <= Automaton::kDead) continue;
