@@ -123,7 +123,7 @@ TEST(Golden, EveryFamilyHasACase) {
   for (const ModelFamily* family : all_families()) {
     const bool has_case =
         std::any_of(cases.begin(), cases.end(), [&](const GoldenCase& c) { return c.family == family->name; });
-    EXPECT_TRUE(has_case) << "no golden case in " << kGolden / family->name << "; see docs/howto-add-model.md";
+    EXPECT_TRUE(has_case) << "no golden case in " << kGolden / family->name << "; see docs/howto-add-model-family.md";
   }
 }
 
