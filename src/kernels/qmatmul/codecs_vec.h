@@ -1,9 +1,9 @@
 // How each block format's rows16 planes (tensor/rows16.h) become bytes for a dot product, as templates over a
 // vocabulary V (lanes_*.h). A codec is placed on 16 rows and a block; unpack<s> gives block s of 32 inputs as 8
 // registers of four inputs each, scale<i> and minimum<i> the factors of block or half block i. Without minima a weight
-// is (code - V::kBias) * scale, codes being unsigned where kBias is 128 and signed where it is 0, as the instruction
-// set's dot product wants them; with minima it is code * scale + minimum. The byte pictures of the stock blocks are in
-// tensor/blocks/*.h.
+// is (code - offset) * scale, the offset being Codec::kOffset where the instruction set's dot product wants unsigned
+// codes (V::kBias is 128) and 0 where it wants signed ones (0); with minima it is code * scale + minimum. The byte
+// pictures of the stock blocks are in tensor/blocks/*.h.
 #pragma once
 
 #include <cstddef>
@@ -42,18 +42,39 @@ constexpr Table16 non_linear(int bias) {
 template <int bias>
 constexpr Table16 kNonLinear = non_linear(bias);
 
+// Codes with `offset` added, as the instruction set wants them: signed ones have it taken away again.
+template <class V, int offset>
+SMELT_INLINE inline typename V::Bytes with_offset(typename V::Bytes codes) {
+  return V::kBias != 0 ? codes : V::add_bytes(codes, -offset);
+}
+
+// (a >> shift_a) & mask_a | (b >> shift_b) & mask_b, where mask_b holds the bits above mask_a; a negative shift goes
+// left.
+template <class V, int shift_a, int shift_b>
+SMELT_INLINE inline typename V::Bytes merge_bits(typename V::Bytes a, int mask_a, typename V::Bytes b, int mask_b) {
+  if constexpr (requires { V::select(a, b, 0); }) {
+    return V::template bits<0>(V::select(V::template shift<shift_a>(a), V::template shift<shift_b>(b), mask_a),
+                               mask_a | mask_b);
+  } else if constexpr (shift_b < 0) {
+    return V::template or_shifted<-shift_b>(V::template bits<shift_a>(a, mask_a),
+                                            V::template bits<0>(b, mask_b >> -shift_b));
+  } else {
+    return V::template or_shifted<0>(V::template bits<shift_a>(a, mask_a), V::template bits<shift_b>(b, mask_b));
+  }
+}
+
 // kSubs: blocks of 32 in a block. kBytes: of a block of 16 rows. kHalves: scales for 16 inputs. kMaxCode: with minima,
-// the greatest code; without, the greatest |code - V::kBias|.
+// the greatest code; without, the greatest |code - offset|. kOffset: what unsigned codes have added.
 template <class V>
 struct CodecQ8_0 {
-  static constexpr int kSubs = 1, kBytes = 544, kMaxCode = 128;
+  static constexpr int kSubs = 1, kBytes = 544, kMaxCode = 128, kOffset = 128;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *d;
   CodecQ8_0(const std::byte* group, int64_t blocks) : codes(bytes_of(group)), d(codes + blocks * 512) {}
   void step() { codes += 512, d += 32; }
   template <int>
   SMELT_INLINE void unpack(typename V::Bytes* c) const {
-    for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(V::load(codes + 64 * j), V::kBias);
+    for (int j = 0; j < 8; ++j) c[j] = with_offset<V, kOffset>(V::add_bytes(V::load(codes + 64 * j), kOffset));
   }
   template <int>
   SMELT_INLINE typename V::Floats scale() const {
@@ -63,7 +84,7 @@ struct CodecQ8_0 {
 
 template <class V>
 struct CodecQ4_0 {
-  static constexpr int kSubs = 1, kBytes = 288, kMaxCode = 8;
+  static constexpr int kSubs = 1, kBytes = 288, kMaxCode = 8, kOffset = 8;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *d;
   CodecQ4_0(const std::byte* group, int64_t blocks) : codes(bytes_of(group)), d(codes + blocks * 256) {}
@@ -72,8 +93,8 @@ struct CodecQ4_0 {
   SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 4; ++j) {
       const typename V::Bytes both = V::load(codes + 64 * j);
-      c[j] = V::add_bytes(V::template bits<0>(both, 15), V::kBias - 8);
-      c[j + 4] = V::add_bytes(V::template bits<4>(both, 15), V::kBias - 8);
+      c[j] = with_offset<V, kOffset>(V::template bits<0>(both, 15));
+      c[j + 4] = with_offset<V, kOffset>(V::template bits<4>(both, 15));
     }
   }
   template <int>
@@ -84,7 +105,7 @@ struct CodecQ4_0 {
 
 template <class V>
 struct CodecIq4Nl : CodecQ4_0<V> {
-  static constexpr int kMaxCode = 127;
+  static constexpr int kMaxCode = 127, kOffset = 128;
   using CodecQ4_0<V>::CodecQ4_0;
   template <int>
   SMELT_INLINE void unpack(typename V::Bytes* c) const {
@@ -98,7 +119,7 @@ struct CodecIq4Nl : CodecQ4_0<V> {
 
 template <class V>
 struct CodecQ4_1 {
-  static constexpr int kSubs = 1, kBytes = 320, kMaxCode = 15;
+  static constexpr int kSubs = 1, kBytes = 320, kMaxCode = 15, kOffset = 0;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t *codes, *d;
   CodecQ4_1(const std::byte* group, int64_t blocks) : codes(bytes_of(group)), d(codes + blocks * 256) {}
@@ -134,7 +155,7 @@ SMELT_INLINE inline void unpack_five_bits(const uint8_t* codes, const uint8_t* f
 
 template <class V>
 struct CodecQ5_0 {
-  static constexpr int kSubs = 1, kBytes = 352, kMaxCode = 16;
+  static constexpr int kSubs = 1, kBytes = 352, kMaxCode = 16, kOffset = 16;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *fifth, *d;
   CodecQ5_0(const std::byte* group, int64_t blocks)
@@ -143,7 +164,7 @@ struct CodecQ5_0 {
   template <int>
   SMELT_INLINE void unpack(typename V::Bytes* c) const {
     unpack_five_bits<V>(codes, fifth, c);
-    for (int j = 0; j < 8; ++j) c[j] = V::add_bytes(c[j], V::kBias - 16);
+    for (int j = 0; j < 8; ++j) c[j] = with_offset<V, kOffset>(c[j]);
   }
   template <int>
   SMELT_INLINE typename V::Floats scale() const {
@@ -153,7 +174,7 @@ struct CodecQ5_0 {
 
 template <class V>
 struct CodecQ5_1 {
-  static constexpr int kSubs = 1, kBytes = 384, kMaxCode = 31;
+  static constexpr int kSubs = 1, kBytes = 384, kMaxCode = 31, kOffset = 0;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t *codes, *fifth, *d;
   CodecQ5_1(const std::byte* group, int64_t blocks)
@@ -202,7 +223,7 @@ struct SixBitScales {
 
 template <class V>
 struct CodecQ4K : SixBitScales<V> {
-  static constexpr int kSubs = 8, kBytes = 2304, kMaxCode = 15;
+  static constexpr int kSubs = 8, kBytes = 2304, kMaxCode = 15, kOffset = 0;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t* codes;
   CodecQ4K(const std::byte* group, int64_t blocks)
@@ -216,7 +237,7 @@ struct CodecQ4K : SixBitScales<V> {
 
 template <class V>
 struct CodecQ5K : SixBitScales<V> {
-  static constexpr int kSubs = 8, kBytes = 2816, kMaxCode = 31;
+  static constexpr int kSubs = 8, kBytes = 2816, kMaxCode = 31, kOffset = 0;
   static constexpr bool kHalves = false, kMinima = true;
   const uint8_t *codes, *fifth;
   CodecQ5K(const std::byte* group, int64_t blocks)
@@ -227,15 +248,15 @@ struct CodecQ5K : SixBitScales<V> {
   template <int s>
   SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) {
-      const typename V::Bytes low = V::template bits<4 * (s % 2)>(V::load(codes + 512 * (s / 2) + 64 * j), 15);
-      c[j] = V::template or_shifted<4>(low, V::template bits<s>(V::load(fifth + 64 * j), 1));
+      const typename V::Bytes four = V::load(codes + 512 * (s / 2) + 64 * j);
+      c[j] = merge_bits<V, 4 * (s % 2), s - 4>(four, 15, V::load(fifth + 64 * j), 16);
     }
   }
 };
 
 template <class V>
 struct CodecQ6K {
-  static constexpr int kSubs = 8, kBytes = 3360, kMaxCode = 32;
+  static constexpr int kSubs = 8, kBytes = 3360, kMaxCode = 32, kOffset = 32;
   static constexpr bool kHalves = true, kMinima = false;
   const uint8_t *low, *high, *scales, *d;
   CodecQ6K(const std::byte* group, int64_t blocks)
@@ -245,10 +266,9 @@ struct CodecQ6K {
   SMELT_INLINE void unpack(typename V::Bytes* c) const {
     constexpr int kQuarter = s % 4;
     for (int j = 0; j < 8; ++j) {
-      const typename V::Bytes four =
-          V::template bits<4 * (kQuarter / 2)>(V::load(low + 1024 * (s / 4) + 512 * (kQuarter % 2) + 64 * j), 15);
-      const typename V::Bytes two = V::template bits<2 * kQuarter>(V::load(high + 512 * (s / 4) + 64 * j), 3);
-      c[j] = V::add_bytes(V::template or_shifted<4>(four, two), V::kBias - 32);
+      const typename V::Bytes four = V::load(low + 1024 * (s / 4) + 512 * (kQuarter % 2) + 64 * j);
+      const typename V::Bytes two = V::load(high + 512 * (s / 4) + 64 * j);
+      c[j] = with_offset<V, kOffset>(merge_bits<V, 4 * (kQuarter / 2), 2 * kQuarter - 4>(four, 15, two, 48));
     }
   }
   template <int i>
@@ -259,7 +279,7 @@ struct CodecQ6K {
 
 template <class V>
 struct CodecQ3K {
-  static constexpr int kSubs = 8, kBytes = 1760, kMaxCode = 4;
+  static constexpr int kSubs = 8, kBytes = 1760, kMaxCode = 4, kOffset = 4;
   static constexpr bool kHalves = true, kMinima = false;
   const uint8_t *low, *high, *scales, *d;
   CodecQ3K(const std::byte* group, int64_t blocks)
@@ -268,9 +288,9 @@ struct CodecQ3K {
   template <int s>
   SMELT_INLINE void unpack(typename V::Bytes* c) const {
     for (int j = 0; j < 8; ++j) {
-      const typename V::Bytes two = V::template bits<2 * (s % 4)>(V::load(low + 512 * (s / 4) + 64 * j), 3);
-      const typename V::Bytes third = V::template bits<s>(V::load(high + 64 * j), 1);
-      c[j] = V::add_bytes(V::template or_shifted<2>(two, third), V::kBias - 4);
+      const typename V::Bytes two = V::load(low + 512 * (s / 4) + 64 * j);
+      const typename V::Bytes third = V::load(high + 64 * j);
+      c[j] = with_offset<V, kOffset>(merge_bits<V, 2 * (s % 4), s - 2>(two, 3, third, 4));
     }
   }
   template <int i>
@@ -284,7 +304,7 @@ struct CodecQ3K {
 
 template <class V>
 struct CodecQ2K {
-  static constexpr int kSubs = 8, kBytes = 1344, kMaxCode = 3;
+  static constexpr int kSubs = 8, kBytes = 1344, kMaxCode = 3, kOffset = 0;
   static constexpr bool kHalves = true, kMinima = true;
   const uint8_t *codes, *scales, *d;
   CodecQ2K(const std::byte* group, int64_t blocks)
@@ -307,7 +327,7 @@ struct CodecQ2K {
 
 template <class V>
 struct CodecIq4Xs {
-  static constexpr int kSubs = 8, kBytes = 2176, kMaxCode = 127;
+  static constexpr int kSubs = 8, kBytes = 2176, kMaxCode = 127, kOffset = 128;
   static constexpr bool kHalves = false, kMinima = false;
   const uint8_t *codes, *low, *high, *d;
   CodecIq4Xs(const std::byte* group, int64_t blocks)
@@ -329,6 +349,13 @@ struct CodecIq4Xs {
     return V::mul(V::load_f16(d), V::to_float(six));
   }
 };
+
+// As panels hold them: without minima, unsigned codes have V::kBias added, whatever the codec.
+template <class V, class Codec>
+SMELT_INLINE inline typename V::Bytes panel_codes(typename V::Bytes codes) {
+  constexpr bool kAsTheyAre = V::kBias == 0 || Codec::kOffset == 0 || Codec::kOffset == V::kBias;
+  return kAsTheyAre ? codes : V::add_bytes(codes, V::kBias - Codec::kOffset);
+}
 
 // Calls f.template operator()<Codec>() for the codec of this dtype.
 template <class V, class F>

@@ -3,6 +3,7 @@
 // one token (codes stay in registers) and for several (unpacked once into a panel), so the result does not depend on m.
 #pragma once
 
+#include <bit>
 #include <limits>
 
 #include "kernels/qmatmul/codecs_vec.h"
@@ -11,10 +12,20 @@
 namespace smelt {
 namespace {
 
-// Where the sum of integer products starts, for the whole block or for half h of it.
-template <class V, bool kHalves, bool kMinima>
-inline int32_t start_of(const ActivationBlock& x, int h) {
-  return kMinima || V::kBias == 0 ? 0 : kHalves ? x.offset128_half[h] : x.offset128;
+// Where the sum of integer products starts, for the whole block or for half h of it: what the codes' offset adds, taken
+// away. offset: a power of two up to 128, or 0.
+template <class V, bool kHalves, int offset>
+SMELT_INLINE inline typename V::Ints start_of(const ActivationBlock& x, int h) {
+  if constexpr (offset == 0 || V::kBias == 0) {
+    return V::set1_int(0);
+  } else {
+    constexpr int kShift = std::countr_zero(128U / static_cast<unsigned>(offset));
+    const int32_t whole = kHalves ? x.offset128_half[h] : x.offset128;
+    if constexpr (kShift > 0 && requires { V::template shift_right_int<kShift>(V::set1_int(whole)); })
+      return V::template shift_right_int<kShift>(V::set1_int(whole));
+    else
+      return V::set1_int(whole >> kShift);
+  }
 }
 
 // The activations' sum, of the whole block or of half h.
@@ -46,7 +57,7 @@ SMELT_INLINE inline void add_minimum(typename V::Floats (&sums)[T], typename V::
 
 // What a block adds to the sums of T tokens, whose blocks are `stride` apart. c: its 8 registers of codes; scale,
 // minimum: two of each where kHalves. The tokens' chains of dot products go side by side: one alone waits for itself.
-template <class V, bool kHalves, bool kMinima, int T>
+template <class V, bool kHalves, bool kMinima, int offset, int T>
 SMELT_INLINE inline void add_block(typename V::Floats (&sums)[T], const typename V::Bytes* c,
                                    const typename V::Floats* scale, const typename V::Floats* minimum,
                                    const ActivationBlock* x, int64_t stride) {
@@ -55,7 +66,7 @@ SMELT_INLINE inline void add_block(typename V::Floats (&sums)[T], const typename
   typename V::Floats halves[T];
   unrolled<kHalves ? 2 : 1>([&]<int h>() SMELT_INLINE {
     typename V::Ints products[T];
-    for (int t = 0; t < T; ++t) products[t] = V::set1_int(start_of<V, kHalves, kMinima>(x[t * stride], h));
+    for (int t = 0; t < T; ++t) products[t] = start_of<V, kHalves, offset>(x[t * stride], h);
 #pragma GCC unroll 8
     for (int j = 4 * h; j < (kHalves ? 4 * h + 4 : 8); ++j) {
       for (int t = 0; t < T; ++t) products[t] = V::dot(products[t], c[j], V::broadcast4(x[t * stride].q + 4 * j));
@@ -78,18 +89,26 @@ struct BlockFactors {
   }
 };
 
+constexpr int kBatch = 8;  // tokens whose sums and products the registers hold beside a block's codes
+
 // Few tokens read weights at the speed of memory, and a group's planes are too short for the processor to notice them
 // in time: while a group is computed, the next one is fetched, in the order of memory.
 template <class V, class Codec>
 struct FetchAhead {
   const std::byte* at;  // null: nothing
+  bool once;            // for one reading: past the larger caches
   // Step s of the kSubs of a block.
   template <int s>
   SMELT_INLINE void step() {
-    constexpr int kLines = (Codec::kBytes + 63) / 64;
     asm volatile("" : : : "memory");  // so much code in one piece tempts the compiler to load too early
     if (at == nullptr) return;
-    for (int i = s * kLines / Codec::kSubs; i < (s + 1) * kLines / Codec::kSubs; ++i) V::prefetch(at + 64 * i);
+    constexpr int kLines = (Codec::kBytes + 63) / 64;
+    for (int i = s * kLines / Codec::kSubs; i < (s + 1) * kLines / Codec::kSubs; ++i) {
+      if (once)
+        V::prefetch_once(at + 64 * i);
+      else
+        V::prefetch(at + 64 * i);
+    }
     if constexpr (s == Codec::kSubs - 1) at += Codec::kBytes;
   }
 };
@@ -101,7 +120,7 @@ void exact_few_tokens(const QTile& tile, int64_t first) {
   const int64_t stride = tile.k / 32;
   for (int64_t g = 0; g < tile.n_groups; ++g) {
     Codec codec(tile.groups[g], blocks);
-    FetchAhead<V, Codec> ahead{g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.ahead[0]};
+    FetchAhead<V, Codec> ahead{g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.ahead[0], tile.m <= kBatch};
     typename V::Floats sums[T];
     for (int t = 0; t < T; ++t) sums[t] = V::set1(tile.poison[first + t]);
     const ActivationBlock* x = tile.x + first * stride;
@@ -112,7 +131,8 @@ void exact_few_tokens(const QTile& tile, int64_t first) {
         BlockFactors<V, Codec> factors;
         codec.template unpack<s>(c);
         factors.template load<s>(codec);
-        add_block<V, Codec::kHalves, Codec::kMinima, T>(sums, c, factors.scale, factors.minimum, x + s, stride);
+        add_block<V, Codec::kHalves, Codec::kMinima, Codec::kOffset, T>(sums, c, factors.scale, factors.minimum, x + s,
+                                                                        stride);
       });
     }
     for (int t = 0; t < T; ++t) V::store_floats(tile.out + (first + t) * tile.out_stride + 16 * g, sums[t]);
@@ -130,7 +150,7 @@ void fill_exact_panel(Codec& codec, FetchAhead<V, Codec>& ahead, int64_t g, int6
       BlockFactors<V, Codec> factors;
       codec.template unpack<s>(c);
       factors.template load<s>(codec);
-      for (int j = 0; j < 8; ++j) V::store(panel.codes[b + s][j][g], c[j]);
+      for (int j = 0; j < 8; ++j) V::store(panel.codes[b + s][j][g], panel_codes<V, Codec>(c[j]));
       for (int h = 0; h < kPerBlock; ++h) {
         V::store_floats(panel.scale[kPerBlock * (b + s) + h][g], factors.scale[h]);
         if (Codec::kMinima) V::store_floats(panel.minimum[kPerBlock * (b + s) + h][g], factors.minimum[h]);
@@ -155,7 +175,7 @@ void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
     unrolled<kPerBlock>([&]<int h>() SMELT_INLINE {
       typename V::Ints products[G][T];
       for (int t = 0; t < T; ++t) {
-        for (int r = 0; r < G; ++r) products[r][t] = V::set1_int(start_of<V, kHalves, kMinima>(x[t * stride + b], h));
+        for (int r = 0; r < G; ++r) products[r][t] = start_of < V, kHalves, kMinima ? 0 : 128 > (x[t * stride + b], h);
       }
 #pragma GCC unroll 8
       for (int j = h * 4; j < (kHalves ? h * 4 + 4 : 8); ++j) {
@@ -214,7 +234,8 @@ void exact_several_tokens(const QTile& tile) {
   // several.
   const auto codec_at = [&](int64_t g) { return Codec(tile.groups[g < tile.n_groups ? g : 0], blocks); };
   Codec codecs[kPanelGroups] = {codec_at(0), codec_at(1), codec_at(2), codec_at(3)};
-  FetchAhead<V, Codec> ahead[kPanelGroups] = {{tile.ahead[0]}, {tile.ahead[1]}, {tile.ahead[2]}, {tile.ahead[3]}};
+  FetchAhead<V, Codec> ahead[kPanelGroups] = {
+      {tile.ahead[0], false}, {tile.ahead[1], false}, {tile.ahead[2], false}, {tile.ahead[3], false}};
   const int64_t n_groups = (tile.n_groups + V::kTileGroups - 1) / V::kTileGroups * V::kTileGroups;
   for (int64_t t = 0; t < tile.m; ++t) {
     for (int64_t g = 0; g < n_groups; ++g)
@@ -227,24 +248,21 @@ void exact_several_tokens(const QTile& tile) {
   }
 }
 
-// All tokens in batches of 8, 4, 2 and 1, each over all groups.
+// All tokens in batches of 8 and the rest in one, each over all groups.
 template <class V, class Codec>
 void exact_in_batches(const QTile& tile) {
   int64_t t = 0;
-  const auto batches = [&]<int n>() {
-    for (; t + n <= tile.m; t += n) exact_few_tokens<V, Codec, n>(tile, t);
-  };
-  batches.template operator()<8>();
-  batches.template operator()<4>();
-  batches.template operator()<2>();
-  batches.template operator()<1>();
+  for (; t + kBatch <= tile.m; t += kBatch) exact_few_tokens<V, Codec, kBatch>(tile, t);
+  unrolled<kBatch - 1>([&]<int n>() {
+    if (tile.m - t == n + 1) exact_few_tokens<V, Codec, n + 1>(tile, t);
+  });
 }
 
 template <class V>
 void exact_tile(const QTile& tile) {
   with_codec<V>(tile.dtype, [&]<class Codec>() {
     // Codes that take long to unpack are worth a panel from the second batch on.
-    constexpr int64_t kMostInBatches = Codec::kSubs == 1 ? std::numeric_limits<int64_t>::max() : 8;
+    constexpr int64_t kMostInBatches = Codec::kSubs == 1 ? std::numeric_limits<int64_t>::max() : kBatch;
     if constexpr (V::kManyRegisters) {
       if (tile.m <= kMostInBatches) return exact_in_batches<V, Codec>(tile);
     }

@@ -42,6 +42,7 @@ struct LanesPortable {
   }
 
   static void prefetch(const void*) {}
+  static void prefetch_once(const void*) {}
 
   static Bytes load(const void* p) { return load_as<Bytes>(p); }
   static void store(void* p, const Bytes& a) { std::memcpy(p, a.data(), sizeof(a)); }

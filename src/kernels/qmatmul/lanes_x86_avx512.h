@@ -30,6 +30,7 @@ struct Lanes512 {
 
   // Not by the intrinsic: g++ 12 drops loops that do nothing else.
   static void prefetch(const void* p) { asm volatile("prefetcht0 %0" : : "m"(*static_cast<const char*>(p))); }
+  static void prefetch_once(const void* p) { asm volatile("prefetchnta %0" : : "m"(*static_cast<const char*>(p))); }
 
   // Bytes: codes.
   static Bytes load(const void* p) { return _mm512_loadu_si512(p); }
@@ -48,6 +49,16 @@ struct Lanes512 {
   template <int n>
   static Bytes bits(Bytes a, int mask) {
     return _mm512_and_si512(n == 0 ? a : _mm512_srli_epi16(a, n), _mm512_set1_epi8(static_cast<char>(mask)));
+  }
+  // byte >> n, or << -n, with bits of its neighbour coming in
+  template <int n>
+  static Bytes shift(Bytes a) {
+    if constexpr (n == 0) return a;
+    return n > 0 ? _mm512_srli_epi16(a, n) : _mm512_slli_epi16(a, -n);
+  }
+  // a where the mask has ones, b elsewhere
+  static Bytes select(Bytes a, Bytes b, int mask) {
+    return _mm512_ternarylogic_epi32(_mm512_set1_epi8(static_cast<char>(mask)), a, b, 0xca);
   }
   // a | small << n, where small has few enough bits
   template <int n>
@@ -95,6 +106,10 @@ struct Lanes512 {
   static Ints byte(Bytes a) {
     if constexpr (kBias == 0) return _mm512_srai_epi32(n == 3 ? a : _mm512_slli_epi32(a, 24 - 8 * n), 24);
     return int_bits<8 * n>(a, 255);
+  }
+  template <int n>
+  static Ints shift_right_int(Ints a) {
+    return _mm512_srai_epi32(a, n);
   }
   static Ints add_int(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
   // The low bytes of four ints side by side.

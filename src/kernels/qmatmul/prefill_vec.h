@@ -25,7 +25,7 @@ template <class V, class Codec, int s>
 void copy_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& panel) {
   typename V::Bytes c[8];
   codec.template unpack<s>(c);
-  for (int j = 0; j < 8; ++j) V::store(panel.codes[b][j][g], c[j]);
+  for (int j = 0; j < 8; ++j) V::store(panel.codes[b][j][g], panel_codes<V, Codec>(c[j]));
   store_scale<V>(V::at_least(codec.template scale<s>(), kLeastScale), panel, b, g);
 }
 
@@ -52,7 +52,7 @@ void requantize_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& pa
       const typename V::Floats top = V::fma(factor[h], V::set1(Codec::kMaxCode), offset[h]);
       greatest = V::max(greatest, V::max(V::abs(offset[h]), V::abs(top)));
     } else {
-      offset[h] = V::mul(factor[h], V::set1(-static_cast<float>(V::kBias)));
+      offset[h] = V::mul(factor[h], V::set1(V::kBias == 0 ? 0.0F : -static_cast<float>(Codec::kOffset)));
       greatest = V::max(greatest, V::abs(V::mul(factor[h], V::set1(Codec::kMaxCode))));
     }
   });

@@ -14,7 +14,7 @@
 namespace smelt {
 namespace {
 
-constexpr int64_t kInputs = 2048;
+constexpr int64_t kInputs = 2048, kPanel = 64;
 
 struct Case {
   Isa isa;
@@ -70,12 +70,15 @@ const bool kRegistered = [] {
     for (const DTypeInfo& info : all_dtypes()) {
       if (!has_rows16(info.dtype) || !has_kernel("qmatmul", isa)) continue;
       const std::string name = std::string(isa_name(isa)) + "/" + info.name;
-      const int64_t large = isa == Isa::reference ? 1024 : 65536;  // at least 42 MB
+      // Weights that no cache holds, not in part either.
+      const auto group = static_cast<int64_t>(rows16_bytes(info.dtype, kPanel, kInputs));
+      const int64_t all_rows = (int64_t{512} << 20) / group * kPanel;
+      const int64_t large = isa == Isa::reference ? 1024 : all_rows;
       benchmark::RegisterBenchmark(("qmatmul/exact/1/" + name).c_str(), multiply,
                                    Case{isa, info.dtype, QArithmetic::exact, 1, large});
       for (const int64_t m : {2, 4, 8, 16}) {
         benchmark::RegisterBenchmark(("qmatmul/exact/" + std::to_string(m) + "/" + name).c_str(), multiply,
-                                     Case{isa, info.dtype, QArithmetic::exact, m, large / 4});
+                                     Case{isa, info.dtype, QArithmetic::exact, m, std::min<int64_t>(large, 16384)});
       }
       benchmark::RegisterBenchmark(("qmatmul/prefill/512/" + name).c_str(), multiply,
                                    Case{isa, info.dtype, QArithmetic::prefill, isa == Isa::reference ? 16 : 512, 1024});
