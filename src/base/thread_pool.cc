@@ -150,7 +150,7 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : shared_->workers) worker.join();
 }
 
-void ThreadPool::run(int64_t n, int64_t grain, const Loop& loop) {
+void ThreadPool::run(int64_t n, int64_t grain, int chunks_per_thread, const Loop& loop) {
   if (n <= 0) return;
   SMELT_CHECK(grain > 0);
   if (n_threads_ == 1 || n <= grain) {
@@ -160,8 +160,8 @@ void ThreadPool::run(int64_t n, int64_t grain, const Loop& loop) {
   Shared& s = *shared_;
   s.n = n;
   s.loop = loop;
-  // Four chunks a thread even out unequal speeds at little cost.
-  s.chunk = std::max(grain, (n + int64_t{4} * n_threads_ - 1) / (int64_t{4} * n_threads_));
+  const int64_t chunks = int64_t{chunks_per_thread} * n_threads_;
+  s.chunk = std::max(grain, (n + chunks - 1) / chunks);
   s.n_chunks = (n + s.chunk - 1) / s.chunk;
   s.done.store(0, std::memory_order_relaxed);
   s.publish();

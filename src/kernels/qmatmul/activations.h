@@ -25,6 +25,10 @@ struct alignas(64) ActivationBlock {
 };
 static_assert(sizeof(ActivationBlock) == 64);
 
+// Scales stay far from the ends of the exponent's range.
+inline constexpr float kLeastActivationScale = 0x1p-60F;
+inline constexpr int32_t kLeastActivationExponent = 67, kMostActivationExponent = 187;  // as stored: 2^-60, 2^60
+
 // Rows of quantized activations; memory belongs to the caller.
 struct QuantizedRows {
   ActivationBlock* blocks = nullptr;  // [m][k / 32]

@@ -16,6 +16,8 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/qmatmul/activations.h"
+
 namespace smelt {
 namespace {
 
@@ -150,21 +152,93 @@ struct Lanes512 {
     if (_mm512_cmp_ps_mask(zeros, zero(), _CMP_NEQ_UQ) != 0) poison = std::numeric_limits<float>::quiet_NaN();
     return _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
   }
-  // q = round(x * inverse) of 32 values; sums of the first and the last 16.
-  static void quantize32(const float* x, float inverse, int8_t* q, int32_t* sums) {
-    const __m512 factor = _mm512_set1_ps(inverse);
-    const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), factor));
-    const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), factor));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(low));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), _mm512_cvtepi32_epi8(high));
-    // Adjacent pairs, twice: each half of the register then holds two sums of eight for low and two for high.
-    const __m256i low8 = _mm256_add_epi32(_mm512_castsi512_si256(low), _mm512_extracti64x4_epi64(low, 1));
-    const __m256i high8 = _mm256_add_epi32(_mm512_castsi512_si256(high), _mm512_extracti64x4_epi64(high, 1));
-    const __m256i pairs = _mm256_hadd_epi32(low8, high8);
-    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
-    const __m128i two = _mm_hadd_epi32(four, four);
-    sums[0] = _mm_cvtsi128_si32(two);
-    sums[1] = _mm_extract_epi32(two, 1);
+  // Four blocks at once, which need nothing of the scalar units: as quantize_vec.h has it, value for value. zeros: 0 as
+  // long as all values are finite.
+  static void quantize_four(const float* x, bool power_of_two, ActivationBlock* out, Floats& zeros) {
+    Floats values[8];
+    __m256 greatest[4];
+    for (int i = 0; i < 8; ++i) values[i] = _mm512_loadu_ps(x + 16 * i);
+    for (int i = 0; i < 4; ++i) {
+      zeros = _mm512_fmadd_ps(values[2 * i], zero(), _mm512_fmadd_ps(values[2 * i + 1], zero(), zeros));
+      const Floats both = _mm512_max_ps(_mm512_abs_ps(values[2 * i]), _mm512_abs_ps(values[2 * i + 1]));
+      greatest[i] = _mm256_max_ps(_mm512_castps512_ps256(both), _mm512_extractf32x8_ps(both, 1));
+    }
+    __m128 inverse;
+    const __m128 scales = four_scales(greatest_of_each(greatest), power_of_two, inverse);
+    const Floats inverses = _mm512_broadcast_f32x4(inverse);
+    for (int i = 0; i < 4; i += 2) {
+      const Floats first = _mm512_permutexvar_ps(_mm512_set1_epi32(i), inverses);
+      const Floats second = _mm512_permutexvar_ps(_mm512_set1_epi32(i + 1), inverses);
+      // 16-bit pairs, then bytes: lane l of a quarter holds values 4 l … of the four registers, one after another.
+      const __m512i a =
+          _mm512_packs_epi32(round_product(values[2 * i], first), round_product(values[2 * i + 1], first));
+      const __m512i b =
+          _mm512_packs_epi32(round_product(values[2 * i + 2], second), round_product(values[2 * i + 3], second));
+      const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+      const __m512i q = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(a, b));
+      store_pair(q, _mm512_permutexvar_ps(_mm512_set1_epi32(i), _mm512_broadcast_f32x4(scales)),
+                 _mm512_permutexvar_ps(_mm512_set1_epi32(i + 1), _mm512_broadcast_f32x4(scales)), out + i);
+    }
+  }
+
+  // q = round(x * inverse) of 16 values; their sum.
+  static int32_t quantize16(const float* x, float inverse, int8_t* q) {
+    const Ints rounded = round_product(_mm512_loadu_ps(x), _mm512_set1_ps(inverse));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(rounded));
+    return _mm512_reduce_add_epi32(rounded);
+  }
+
+ private:
+  static Ints round_product(Floats a, Floats b) { return _mm512_cvtps_epi32(_mm512_mul_ps(a, b)); }
+
+  // The greatest of each of four registers.
+  static __m128 greatest_of_each(const __m256 (&a)[4]) {
+    const __m256 ab = _mm256_max_ps(_mm256_unpacklo_ps(a[0], a[1]), _mm256_unpackhi_ps(a[0], a[1]));
+    const __m256 cd = _mm256_max_ps(_mm256_unpacklo_ps(a[2], a[3]), _mm256_unpackhi_ps(a[2], a[3]));
+    const __m256 all = _mm256_max_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(ab), _mm256_castps_pd(cd))),
+                                     _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(ab), _mm256_castps_pd(cd))));
+    return _mm_max_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+  }
+
+  // power_of_two_scale or best_scale of quantize_vec.h, and what values are multiplied by.
+  static __m128 four_scales(__m128 greatest, bool power_of_two, __m128& inverse) {
+    __m128 scales = _mm_mul_ps(greatest, _mm_set1_ps(1.0F / 127.0F));
+    if (power_of_two) {
+      const __m128i up = _mm_add_epi32(_mm_castps_si128(scales), _mm_set1_epi32(0x7fffff));
+      const __m128i exponent =
+          _mm_min_epu32(_mm_max_epu32(_mm_srli_epi32(up, 23), _mm_set1_epi32(kLeastActivationExponent)),
+                        _mm_set1_epi32(kMostActivationExponent));
+      scales = _mm_castsi128_ps(_mm_slli_epi32(exponent, 23));
+    } else {
+      scales = _mm_max_ps(scales, _mm_set1_ps(kLeastActivationScale));
+    }
+    inverse = _mm_div_ps(_mm_set1_ps(1.0F), scales);
+    return scales;
+  }
+
+  // Codes of two blocks with their scales (the same in all places), and the sums that the codes have.
+  static void store_pair(__m512i q, Floats scale0, Floats scale1, ActivationBlock* out) {
+    // Sums of 8 unsigned bytes, added in pairs: each quarter of the register has the sum of half a block, twice.
+    const __m512i eights = _mm512_sad_epu8(_mm512_xor_si512(q, _mm512_set1_epi8(-128)), _mm512_setzero_si512());
+    const __m512i sixteens = _mm512_add_epi32(eights, _mm512_shuffle_epi32(eights, _MM_PERM_BADC));
+    const __m512i half = _mm512_sub_epi32(sixteens, _mm512_set1_epi32(16 * 128));
+    store_block(_mm512_castsi512_si256(q), _mm512_castsi512_si256(half), _mm512_castps512_ps256(scale0), out[0]);
+    store_block(_mm512_extracti64x4_epi64(q, 1), _mm512_extracti64x4_epi64(half, 1), _mm512_castps512_ps256(scale1),
+                out[1]);
+  }
+
+  // half: the sum of the first 16 codes in int 0, of the last in int 4.
+  static void store_block(__m256i q, __m256i half, __m256 scale, ActivationBlock& out) {
+    const __m256i first = _mm256_permutevar8x32_epi32(half, _mm256_setr_epi32(0, 0, 0, 4, 0, 0, 4, 0));
+    const __m256i rest = _mm256_permutevar8x32_epi32(half, _mm256_setr_epi32(4, 4, 0, 0, 4, 0, 0, 0));
+    const __m256i sums = _mm256_add_epi32(first, _mm256_blend_epi32(rest, _mm256_setzero_si256(), 0b11101100));
+    const __m256i offsets = _mm256_slli_epi32(_mm256_sub_epi32(_mm256_setzero_si256(), sums), 7);
+    const __m256 products = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), scale);
+    __m256 fields = _mm256_blend_ps(products, _mm256_castsi256_ps(offsets), 0b00001110);
+    fields = _mm256_blend_ps(fields, scale, 0b00000001);
+    fields = _mm256_blend_ps(fields, _mm256_setzero_ps(), 0b10000000);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out.q), q);
+    _mm256_store_ps(&out.scale, fields);
   }
 };
 

@@ -31,7 +31,8 @@ void copy_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& panel) {
 
 // value = code * factor + offset, in units of the new scale
 template <class V>
-typename V::Bytes requantize(typename V::Bytes codes, typename V::Floats factor, typename V::Floats offset) {
+SMELT_INLINE inline typename V::Bytes requantize(typename V::Bytes codes, typename V::Floats factor,
+                                                 typename V::Floats offset) {
   typename V::Ints out[4];
   unrolled<4>([&]<int i>() {
     const typename V::Floats code = V::to_float(V::template byte<i>(codes));

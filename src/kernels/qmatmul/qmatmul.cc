@@ -121,6 +121,9 @@ struct SwigluJob {
   }
 };
 
+// A panel times a prompt takes so long that each is handed out by itself.
+int chunks_per_thread(QArithmetic arithmetic) { return arithmetic == QArithmetic::prefill ? 1 << 16 : 4; }
+
 int64_t grain(const QuantizedRows& x) { return kMinWork / (kPanelRows * x.k * x.m) + 1; }
 
 }  // namespace
@@ -160,7 +163,7 @@ void qmatmul_into(const QuantizedRows& x, std::span<const QMatrix> matrices, QAr
       run_panel(job, *matrix, panel, thread);
     }
   };
-  context.threads.parallel_for(n_panels, grain(x), run);
+  context.threads.parallel_for(n_panels, grain(x), run, chunks_per_thread(arithmetic));
 }
 
 bool can_fuse_swiglu(const TensorView& gate, const TensorView& up) {
@@ -177,7 +180,7 @@ void qmatmul_swiglu_into(const QuantizedRows& x, const QMatrix& gate, const QMat
   const auto run = [&job](int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; ++i) job.run(i, thread);
   };
-  context.threads.parallel_for(out.k / kSwigluRows, grain(x), run);
+  context.threads.parallel_for(out.k / kSwigluRows, grain(x), run, chunks_per_thread(arithmetic));
 }
 
 }  // namespace smelt
