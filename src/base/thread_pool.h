@@ -17,17 +17,19 @@ class ThreadPool {
 
   int size() const { return n_threads_; }
 
+  static constexpr int kChunksPerThread = 4;
+
   // Calls body(begin, end, thread) for disjoint chunks covering [0, n), handed out dynamically; chunks are at least
   // `grain` long except the last. Returns when all are done. `thread` is in [0, size()). One loop at a time; not
   // reentrant. body must not throw. Results that do not depend on the chunking are the same for any thread count.
-  // Allocates nothing. A worker that the system does not run delays nobody: the others do its chunks. chunks_per_thread:
-  // about so many; four even out unequal speeds at little cost, more waste less time at the end of long loops.
+  // Allocates nothing. A worker that the system does not run delays nobody: the others do its chunks.
+  // chunks_per_thread: about so many; four even out unequal speeds at little cost, more waste less time at the end of
+  // long loops.
   template <class Body>
-  void parallel_for(int64_t n, int64_t grain, const Body& body, int chunks_per_thread = 4) {
-    run(n, grain, chunks_per_thread,
-        {&body, [](const void* f, int64_t begin, int64_t end, int thread) {
-           (*static_cast<const Body*>(f))(begin, end, thread);
-         }});
+  void parallel_for(int64_t n, int64_t grain, const Body& body, int chunks_per_thread = kChunksPerThread) {
+    run(n, grain, chunks_per_thread, {&body, [](const void* f, int64_t begin, int64_t end, int thread) {
+                                        (*static_cast<const Body*>(f))(begin, end, thread);
+                                      }});
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "grammar/grammar.h"
+#include "grammar/repeats.h"
 #include "grammar/text_cursor.h"
 
 namespace smelt {
@@ -16,7 +17,6 @@ constexpr int kMaxDepth = 200;         // of groups
 constexpr size_t kMaxBytes = 1 << 20;  // of a file
 constexpr size_t kMaxRules = 20'000;
 constexpr size_t kMaxExprs = 100'000;
-constexpr int64_t kMaxRepeats = 1'000'000;  // beyond this no automaton is tried
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -159,52 +159,43 @@ class GbnfParser {
   Result<ExprId> parse_repeats(ExprId part) {
     for (int in_a_row = 0;; ++in_a_row) {
       skip_space(false);
-      int64_t min = 0, max = -1;
-      if (in_.take("+")) {
-        min = 1;
-      } else if (in_.take("?")) {
-        max = 1;
-      } else if (in_.peek() == '{') {
-        SMELT_TRY(parse_counts(min, max));
-      } else if (!in_.take("*")) {
-        return part;
+      std::optional<Repeats> repeats = take_repeat_sign(in_);
+      if (!repeats && in_.peek() == '{') {
+        SMELT_ASSIGN(repeats, parse_counts());
       }
+      if (!repeats) return part;
       if (in_a_row > 8) return error("too many repetitions of repetitions");
-      part = grammar_.repeat(part, min, max);
+      part = grammar_.repeat(part, repeats->min, repeats->max);
     }
   }
 
-  Status parse_counts(int64_t& min, int64_t& max) {
+  Result<int64_t> parse_count() {
+    const auto number = in_.take_number();
+    if (!number) return error("in '{…}' a whole number should stand: {3}, {3,} or {3,5}");
+    return *number;
+  }
+
+  Result<Repeats> parse_counts() {
     const size_t start = in_.offset();
     in_.skip(1);
     skip_space(true);
+    Repeats repeats;
     const bool has_min = in_.peek() != ',';
     if (has_min) {
-      const auto number = in_.take_number();
-      if (!number) return error("in '{…}' a whole number should stand: {3}, {3,} or {3,5}");
-      min = *number;
+      SMELT_ASSIGN(repeats.min, parse_count());
     }
     skip_space(true);
-    max = min;
-    if (in_.take(",")) {
+    const bool has_range = in_.take(",");
+    skip_space(true);
+    if (!has_range) {
+      repeats.max = repeats.min;
+    } else if (in_.peek() != '}') {
+      SMELT_ASSIGN(repeats.max, parse_count());
       skip_space(true);
-      max = -1;
-      if (in_.peek() != '}') {
-        const auto number = in_.take_number();
-        if (!number) return error("in '{…}' a whole number should stand: {3}, {3,} or {3,5}");
-        max = *number;
-      }
-      skip_space(true);
-    } else if (!has_min) {
-      return error("in '{…}' a whole number should stand: {3}, {3,} or {3,5}");
     }
     if (!in_.take("}")) return error("'{' is not closed", start);
-    if (max >= 0 && max < min)
-      return error(fmt::format("the repetition ends below its start: {} < {}", max, min), start);
-    if (std::max(min, max) >= kMaxRepeats)
-      return error(
-          fmt::format("{} repetitions are too many; at most {} are tried", std::max(min, max), kMaxRepeats - 1), start);
-    return {};
+    if (const auto fault = find_fault(repeats)) return error(*fault, start);
+    return repeats;
   }
 
   Result<char32_t> parse_code() {

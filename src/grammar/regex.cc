@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "grammar/repeats.h"
 #include "grammar/text_cursor.h"
 
 namespace smelt {
@@ -15,7 +16,6 @@ namespace {
 
 constexpr int kMaxDepth = 200;
 constexpr size_t kMaxBytes = 1 << 16;
-constexpr int64_t kMaxRepeats = 1'000'000;
 
 const CodeSet& ascii() {
   static const CodeSet set = {{0, 0x7f}};
@@ -187,41 +187,32 @@ class RegexParser {
   Result<ExprId> parse_repeats(ExprId part) {
     for (int in_a_row = 0;; ++in_a_row) {
       const size_t start = in_.offset();
-      int64_t min = 0, max = -1;
-      if (in_.take("+")) {
-        min = 1;
-      } else if (in_.take("?")) {
-        max = 1;
-      } else if (in_.peek() == '{') {
-        SMELT_TRY(parse_counts(min, max));
-      } else if (!in_.take("*")) {
-        return part;
+      std::optional<Repeats> repeats = take_repeat_sign(in_);
+      if (!repeats && in_.peek() == '{') {
+        SMELT_ASSIGN(repeats, parse_counts());
       }
+      if (!repeats) return part;
       if (in_a_row > 0) return error("a repetition of a repetition; put the inner one into a group", start);
       if (in_.peek() == '+') return error("possessive repetitions are not supported");
       in_.take("?");  // the lazy form matches the same whole texts
-      part = grammar_.repeat(part, min, max);
+      part = grammar_.repeat(part, repeats->min, repeats->max);
     }
   }
 
-  Status parse_counts(int64_t& min, int64_t& max) {
+  Result<Repeats> parse_counts() {
     const size_t start = in_.offset();
     in_.skip(1);
     const auto least = in_.take_number();
     if (!least) return error("'{' wants a count: {3}, {3,} or {3,5}; the character itself is written \\{", start);
-    min = max = *least;
+    Repeats repeats{*least, *least};
     if (in_.take(",")) {
       const auto most = in_.take_number();
       if (!most && in_.peek() != '}') return error("'{' wants a count: {3}, {3,} or {3,5}", start);
-      max = most ? *most : -1;
+      repeats.max = most ? *most : -1;
     }
     if (!in_.take("}")) return error("'{' is not closed", start);
-    if (max >= 0 && max < min)
-      return error(fmt::format("the repetition ends below its start: {} < {}", max, min), start);
-    if (std::max(min, max) >= kMaxRepeats)
-      return error(
-          fmt::format("{} repetitions are too many; at most {} are tried", std::max(min, max), kMaxRepeats - 1), start);
-    return {};
+    if (const auto fault = find_fault(repeats)) return error(*fault, start);
+    return repeats;
   }
 
   Result<char32_t> parse_code(bool in_class) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include "base/text.h"
@@ -52,6 +54,14 @@ Status require_string(const Metadata& metadata, const std::string& key, const st
   if (!value || *value == only) return {};
   return bad_value(metadata, key, fmt::format("'{}'", escape_for_display(*value)),
                    fmt::format("only '{}' is supported", only));
+}
+
+MetaValue json_number(float value) {
+  std::array<char, 32> text{};
+  const char* end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  double same = static_cast<double>(value);
+  std::from_chars(text.data(), end, same);
+  return MetaValue::of_f64(same);
 }
 
 }  // namespace smelt

@@ -38,4 +38,7 @@ Error bad_count(const Metadata& metadata, const std::string& key, int64_t value,
 Status refuse_if_true(const Metadata& metadata, const std::string& key, const std::string& feature);
 Status require_string(const Metadata& metadata, const std::string& key, const std::string& only);
 
+// For config.json: the double that prints as the float does, 1e-06 and not 9.999999974752427e-07.
+MetaValue json_number(float value);
+
 }  // namespace smelt

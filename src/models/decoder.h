@@ -19,6 +19,9 @@ Result<std::shared_ptr<const Model>> load_decoder(std::shared_ptr<const Checkpoi
 // Published checkpoints give a window and switch it off; "layer_types" says the same layer by layer since
 // transformers 5.
 Status refuse_windows(const Metadata& metadata);
+// config.json's "sliding_window" of all layers alike, which may be missing; and back.
+Status read_window(const Metadata& metadata, ModelConfig& config);
+void add_window(const ModelConfig& config, Metadata& metadata);
 // The kind of each layer from config.json's "layer_types" ("full_attention", "sliding_attention"), or, where that is
 // missing, every `pattern`-th layer full; those that slide get `window`.
 Status read_layer_types(const Metadata& metadata, int64_t window, int64_t pattern, ModelConfig& config);
@@ -38,7 +41,5 @@ Status read_experts(const Metadata& metadata, const ExpertKeys& keys, ModelConfi
 Status refuse_dense_layers(const Metadata& metadata);
 ExpertKeys gguf_expert_keys(const std::string& prefix);
 void add_gguf_experts(const ModelConfig& config, const std::string& prefix, Metadata& metadata);
-// The double that prints as the float does: 1e-06 and not 9.999999974752427e-07.
-MetaValue json_number(float value);
 
 }  // namespace smelt

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "formats/hf_folder.h"
 #include "models/canonical_keys.h"
+#include "models/config_reader.h"
 #include "models/decoder.h"
 #include "models/model.h"
 

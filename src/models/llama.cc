@@ -19,11 +19,8 @@ constexpr const char* kMistral = "MistralForCausalLM";
 constexpr const char* kHfArchitectures[] = {"LlamaForCausalLM", kMistral};
 
 // LlamaForCausalLM has no windows, whatever its config.json says.
-Status read_window(const Metadata& metadata, ModelConfig& c) {
-  if (c.architecture != kMistral) return {};
-  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
-  c.window = window.value_or(0);
-  return {};
+Status read_hf(const Metadata& metadata, ModelConfig& c) {
+  return c.architecture == kMistral ? read_window(metadata, c) : Status();
 }
 
 // With experts it is mixtral.cc's.
@@ -33,11 +30,11 @@ bool has_no_experts(const Metadata& metadata) {
 }
 
 // Of the architectures of this form, Mistral's is the one that knows windows.
-void add_window(const ModelConfig& c, Metadata& metadata) {
+void add_hf(const ModelConfig& c, Metadata& metadata) {
   if (c.window == 0) return;
   metadata.set("architectures", MetaValue::of_strings({kMistral}));
   metadata.set("model_type", MetaValue::of_string("mistral"));
-  metadata.set("sliding_window", MetaValue::of_i64(c.window));
+  add_window(c, metadata);
 }
 
 }  // namespace
@@ -53,8 +50,8 @@ extern const ModelFamily llama_family = {
     .form = {.gguf_rope = RopeLayout::interleaved,
              .gguf_window = true,
              .hf = {.qkv_bias = "attention_bias", .output_bias = "attention_bias", .mlp_bias = "mlp_bias"},
-             .read_hf = read_window,
-             .add_hf = add_window},
+             .read_hf = read_hf,
+             .add_hf = add_hf},
     .claims = has_no_experts};
 
 }  // namespace smelt

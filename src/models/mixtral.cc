@@ -24,8 +24,7 @@ bool has_experts(const Metadata& metadata) {
 }
 
 Status read_hf(const Metadata& metadata, ModelConfig& c) {
-  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
-  c.window = window.value_or(0);
+  SMELT_TRY(read_window(metadata, c));
   return read_experts(metadata, {"num_local_experts", "num_experts_per_tok", "", ""}, c);
 }
 
@@ -35,8 +34,7 @@ Status read_gguf(const Metadata& metadata, ModelConfig& c) {
 }
 
 void add_hf(const ModelConfig& c, Metadata& metadata) {
-  const int64_t window = c.layers.front().window;
-  if (window > 0) metadata.set("sliding_window", MetaValue::of_i64(window));
+  add_window(c, metadata);
   metadata.set("num_local_experts", MetaValue::of_i64(c.n_experts));
   metadata.set("num_experts_per_tok", MetaValue::of_i64(c.n_experts_used));
 }

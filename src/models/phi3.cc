@@ -19,27 +19,21 @@ constexpr auto kTensorNames = join_names(kTrunk, kPreNorms, kFused);
 
 Status read_hf(const Metadata& metadata, ModelConfig& c) {
   SMELT_TRY(refuse_if_true(metadata, "attention_bias", "a bias in the attention of this family"));
-  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
-  c.window = window.value_or(0);
-  return {};
-}
-
-void add_hf(const ModelConfig& c, Metadata& metadata) {
-  const int64_t window = c.layers.front().window;
-  if (window > 0) metadata.set("sliding_window", MetaValue::of_i64(window));
+  return read_window(metadata, c);
 }
 
 }  // namespace
 
-extern const ModelFamily phi3_family = {
-    .name = "phi3",
-    .gguf_architecture = "phi3",
-    .hf_architectures = kHfArchitectures,
-    .hf_model_type = "phi3",
-    .tensors = kTensorNames,
-    .parse_config = parse_decoder_config,
-    .load = load_decoder,
-    .form = {
-        .gguf_window = true, .hf = {.rotated_share = "partial_rotary_factor"}, .read_hf = read_hf, .add_hf = add_hf}};
+extern const ModelFamily phi3_family = {.name = "phi3",
+                                        .gguf_architecture = "phi3",
+                                        .hf_architectures = kHfArchitectures,
+                                        .hf_model_type = "phi3",
+                                        .tensors = kTensorNames,
+                                        .parse_config = parse_decoder_config,
+                                        .load = load_decoder,
+                                        .form = {.gguf_window = true,
+                                                 .hf = {.rotated_share = "partial_rotary_factor"},
+                                                 .read_hf = read_hf,
+                                                 .add_hf = add_window}};
 
 }  // namespace smelt

@@ -1,6 +1,5 @@
 // The StarCoder2 family (Lozhkov et al., arXiv 2402.19173): grouped-query attention with layer norms, biases everywhere
 // and a plain feed-forward with GELU; the published models have a sliding window.
-#include "models/config_reader.h"
 #include "models/decoder.h"
 #include "models/decoder_names.h"
 
@@ -21,17 +20,6 @@ constexpr TensorName kOwn[] = {{"blk.{}.ffn_up.weight", "model.layers.{}.mlp.c_f
                                optional_tensor({"blk.{}.ffn_down.bias", "model.layers.{}.mlp.c_proj.bias"})};
 constexpr auto kTensorNames = join_names(kTrunk, kPreNorms, kPreNormBiases, kAttention, kOwn);
 
-Status read_hf(const Metadata& metadata, ModelConfig& c) {
-  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
-  c.window = window.value_or(0);
-  return {};
-}
-
-void add_hf(const ModelConfig& c, Metadata& metadata) {
-  const int64_t window = c.layers.front().window;
-  if (window > 0) metadata.set("sliding_window", MetaValue::of_i64(window));
-}
-
 }  // namespace
 
 extern const ModelFamily starcoder2_family = {
@@ -48,7 +36,7 @@ extern const ModelFamily starcoder2_family = {
              .gguf_window = true,
              .tied_default = true,
              .hf = {.eps = "norm_epsilon", .qkv_bias = "use_bias", .output_bias = "use_bias", .mlp_bias = "use_bias"},
-             .read_hf = read_hf,
-             .add_hf = add_hf}};
+             .read_hf = read_window,
+             .add_hf = add_window}};
 
 }  // namespace smelt

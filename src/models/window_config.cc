@@ -1,9 +1,8 @@
-// Layers that see a window beside layers that see everything, in both dialects. Called by the families that have them.
+// Windows of all layers, and of some beside others that see everything, in both dialects. Called by the families that
+// have them.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "base/text.h"
 #include "models/config_reader.h"
@@ -49,6 +48,16 @@ bool is_array(const Metadata& metadata, const std::string& key) {
 }
 
 }  // namespace
+
+Status read_window(const Metadata& metadata, ModelConfig& c) {
+  SMELT_ASSIGN(const auto window, find_count(metadata, "sliding_window", {0, kMaxContext}));
+  c.window = window.value_or(0);
+  return {};
+}
+
+void add_window(const ModelConfig& c, Metadata& metadata) {
+  if (c.window > 0) metadata.set("sliding_window", MetaValue::of_i64(c.window));
+}
 
 Status read_layer_types(const Metadata& metadata, int64_t window, int64_t pattern, ModelConfig& c) {
   set_pattern(window, pattern, c);
@@ -105,14 +114,6 @@ void add_layer_types(const ModelConfig& c, Metadata& metadata) {
   }
   metadata.set("layer_types", MetaValue::of_strings(std::move(types)));
   if (window > 0) metadata.set("sliding_window", MetaValue::of_i64(window));
-}
-
-MetaValue json_number(float value) {
-  std::array<char, 32> text{};
-  const char* end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  double same = static_cast<double>(value);
-  std::from_chars(text.data(), end, same);
-  return MetaValue::of_f64(same);
 }
 
 }  // namespace smelt

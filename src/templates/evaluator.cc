@@ -218,24 +218,24 @@ Result<Value> Evaluator::body_text(const Body& body, Scope& scope) {
   return out.finish();
 }
 
-Status Evaluator::run_set_block(const Stmt& stmt, Scope& scope) {
+// The statement's body as text, passed through its filters.
+Result<Value> Evaluator::filtered_body(const Stmt& stmt, Scope& scope) {
   SMELT_ASSIGN(const Value text, body_text(stmt.body, scope));
   Scope& inner = open_scope(&scope);
   inner.set(kBlockValue, text);
   auto value = evaluate(*stmt.expr, inner);
   close_scope(inner);
-  SMELT_TRY(value);
-  return assign(stmt.targets, false, *value, scope).with_context(fmt::format("line {}", stmt.line));
+  return value;
+}
+
+Status Evaluator::run_set_block(const Stmt& stmt, Scope& scope) {
+  SMELT_ASSIGN(const Value value, filtered_body(stmt, scope));
+  return assign(stmt.targets, false, value, scope).with_context(fmt::format("line {}", stmt.line));
 }
 
 Status Evaluator::run_filter(const Stmt& stmt, Scope& scope, TextBuilder& out) {
-  SMELT_ASSIGN(const Value text, body_text(stmt.body, scope));
-  Scope& inner = open_scope(&scope);
-  inner.set(kBlockValue, text);
-  auto value = evaluate(*stmt.expr, inner);
-  close_scope(inner);
-  SMELT_TRY(value);
-  return runtime_.print(*value, out);
+  SMELT_ASSIGN(const Value value, filtered_body(stmt, scope));
+  return runtime_.print(value, out);
 }
 
 const Macro* Evaluator::make_macro(const Stmt& stmt, Scope& scope) {

@@ -62,6 +62,7 @@ class Evaluator {
   Status assign(const std::vector<Target>& targets, bool unpacks, const Value& value, Scope& scope);
   Status assign_one(const Target& target, const Value& value, Scope& scope);
   Result<Value> body_text(const Body& body, Scope& scope);
+  Result<Value> filtered_body(const Stmt& stmt, Scope& scope);
   const Macro* make_macro(const Stmt& stmt, Scope& scope);
   Scope& open_scope(Scope* outer);
   void close_scope(Scope& scope);

@@ -217,15 +217,20 @@ Status Parser::parameters(Stmt& out) {
   return expect_symbol(")");
 }
 
+// A body that runs where it is called: loops around it are not its own.
+Status Parser::macro_body(Stmt& out, std::string_view end) {
+  const int loops = std::exchange(loops_, 0);
+  SMELT_ASSIGN(out.body, body_until(end));
+  loops_ = loops;
+  return {};
+}
+
 Status Parser::macro_statement(Stmt& out) {
   out.kind = StmtKind::macro;
   SMELT_ASSIGN(out.name, take_name());
   SMELT_TRY(parameters(out));
   SMELT_TRY(end_block());
-  const int loops = std::exchange(loops_, 0);
-  SMELT_ASSIGN(out.body, body_until("endmacro"));
-  loops_ = loops;
-  return {};
+  return macro_body(out, "endmacro");
 }
 
 Status Parser::call_statement(Stmt& out) {
@@ -235,10 +240,7 @@ Status Parser::call_statement(Stmt& out) {
   SMELT_ASSIGN(out.expr, expression());
   if (out.expr->kind != ExprKind::call) return error("{% call %} wants a call");
   SMELT_TRY(end_block());
-  const int loops = std::exchange(loops_, 0);
-  SMELT_ASSIGN(out.body, body_until("endcall"));
-  loops_ = loops;
-  return {};
+  return macro_body(out, "endcall");
 }
 
 Status Parser::filter_statement(Stmt& out) {

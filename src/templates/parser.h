@@ -58,6 +58,7 @@ class Parser {
   Made filters_and_tests(const Expr* operand);
   Made filter(const Expr* operand);
   Made test(const Expr* operand);
+  Made chain(ExprKind kind, Made (Parser::*next)(), bool (Parser::*skip)(std::string_view), std::string_view between);
   Made left_associative(Made (Parser::*next)(), std::initializer_list<std::string_view> symbols);
   Result<std::string> dotted_name();
   Status arguments(Expr& into);
@@ -72,6 +73,7 @@ class Parser {
   Status for_statement(Stmt& out);
   Status set_statement(Stmt& out);
   Status macro_statement(Stmt& out);
+  Status macro_body(Stmt& out, std::string_view end);
   Status call_statement(Stmt& out);
   Status filter_statement(Stmt& out);
   Status with_statement(Stmt& out);

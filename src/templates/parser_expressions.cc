@@ -50,27 +50,21 @@ Parser::Made Parser::tuple(bool conditional) {
   return &out;
 }
 
-Parser::Made Parser::either() {
-  SMELT_ASSIGN(const Expr* left, both());
-  if (!is_name("or")) return left;
-  Expr& out = make(ExprKind::either, {left});
-  while (skip_name("or")) {
-    SMELT_ASSIGN(const Expr* next, both());
-    out.operands.push_back(next);
+// One expression of all operands that the word or symbol joins.
+Parser::Made Parser::chain(ExprKind kind, Made (Parser::*next)(), bool (Parser::*skip)(std::string_view),
+                           std::string_view between) {
+  SMELT_ASSIGN(const Expr* left, (this->*next)());
+  std::vector<const Expr*> operands = {left};
+  while ((this->*skip)(between)) {
+    SMELT_ASSIGN(const Expr* operand, (this->*next)());
+    operands.push_back(operand);
   }
-  return &out;
+  return operands.size() == 1 ? left : &make(kind, std::move(operands));
 }
 
-Parser::Made Parser::both() {
-  SMELT_ASSIGN(const Expr* left, inverted());
-  if (!is_name("and")) return left;
-  Expr& out = make(ExprKind::both, {left});
-  while (skip_name("and")) {
-    SMELT_ASSIGN(const Expr* next, inverted());
-    out.operands.push_back(next);
-  }
-  return &out;
-}
+Parser::Made Parser::either() { return chain(ExprKind::either, &Parser::both, &Parser::skip_name, "or"); }
+
+Parser::Made Parser::both() { return chain(ExprKind::both, &Parser::inverted, &Parser::skip_name, "and"); }
 
 Parser::Made Parser::inverted() {
   if (!skip_name("not")) return comparison();
@@ -116,16 +110,7 @@ Parser::Made Parser::left_associative(Made (Parser::*next)(), std::initializer_l
 
 Parser::Made Parser::sum() { return left_associative(&Parser::concat, {"+", "-"}); }
 
-Parser::Made Parser::concat() {
-  SMELT_ASSIGN(const Expr* left, product());
-  if (!is_symbol("~")) return left;
-  Expr& out = make(ExprKind::concat, {left});
-  while (skip_symbol("~")) {
-    SMELT_ASSIGN(const Expr* next, product());
-    out.operands.push_back(next);
-  }
-  return &out;
-}
+Parser::Made Parser::concat() { return chain(ExprKind::concat, &Parser::product, &Parser::skip_symbol, "~"); }
 
 Parser::Made Parser::product() { return left_associative(&Parser::power, {"*", "/", "//", "%"}); }
 

@@ -1,6 +1,7 @@
 // The exact kernel as templates over a vocabulary V (lanes_*.h): for each block of 32 inputs (or half of one), the sum
 // of products as an integer, times the block's scale and the activations' scale, added in the order of k. The same for
-// one token (codes stay in registers) and for several (unpacked once into a panel), so the result does not depend on m.
+// a few tokens (a block's codes stay in registers) and for many (unpacked once into a panel), so the result does not
+// depend on m.
 #pragma once
 
 #include <bit>
@@ -165,6 +166,7 @@ template <class V, bool kHalves, bool kMinima, int G, int T>
 void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, int64_t g, const ActivationBlock* x,
                     float* out) {
   constexpr int kPerBlock = kHalves ? 2 : 1;
+  constexpr int kOffset = kMinima ? 0 : 128;  // panel_codes
   const int64_t stride = tile.k / 32;
   typename V::Floats sums[G][T];
   for (int t = 0; t < T; ++t) {
@@ -175,7 +177,7 @@ void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
     unrolled<kPerBlock>([&]<int h>() SMELT_INLINE {
       typename V::Ints products[G][T];
       for (int t = 0; t < T; ++t) {
-        for (int r = 0; r < G; ++r) products[r][t] = start_of < V, kHalves, kMinima ? 0 : 128 > (x[t * stride + b], h);
+        for (int r = 0; r < G; ++r) products[r][t] = start_of<V, kHalves, kOffset>(x[t * stride + b], h);
       }
 #pragma GCC unroll 8
       for (int j = h * 4; j < (kHalves ? h * 4 + 4 : 8); ++j) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 
 #include "base/check.h"
 #include "kernels/elementwise/elementwise.h"
@@ -121,8 +122,10 @@ struct SwigluJob {
   }
 };
 
-// A panel times a prompt takes so long that each is handed out by itself.
-int chunks_per_thread(QArithmetic arithmetic) { return arithmetic == QArithmetic::prefill ? 1 << 16 : 4; }
+// A panel times a prompt takes so long that each is handed out by itself: more chunks than any matrix has panels.
+int chunks_per_thread(QArithmetic arithmetic) {
+  return arithmetic == QArithmetic::prefill ? std::numeric_limits<int>::max() : ThreadPool::kChunksPerThread;
+}
 
 int64_t grain(const QuantizedRows& x) { return kMinWork / (kPanelRows * x.k * x.m) + 1; }
 
