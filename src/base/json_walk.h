@@ -1,5 +1,5 @@
-// JSON as a stream of events, for the headers, configuration and tokenizers that formats/ and tokenizers/ read: no tree
-// is built and nothing recurses, so that depth and size of a hostile file cost nothing. Wraps nlohmann::json's parser.
+// JSON as a stream of events, for headers, configurations, tokenizers, schemas and the data of templates: no tree is
+// built and nothing recurses, so that depth and size of a hostile file cost nothing. Wraps nlohmann::json's parser.
 #pragma once
 
 #include <cstdint>

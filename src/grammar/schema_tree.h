@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_tree.h"
 #include "base/result.h"
-#include "tokenizers/json_tree.h"
 
 namespace smelt {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tokenizers/json_tree.h"
+#include "base/json_tree.h"
 #include "tokenizers/vocab.h"
 
 namespace smelt::tokenizer_json {

@@ -1,5 +1,5 @@
-// JSON as a tree, for tokenizer.json and vocab.json: built from the events of nlohmann's parser, which neither recurses
-// nor throws here, with a limit of depth and no key twice. Internal to this folder.
+// JSON as a tree, for tokenizer.json, vocab.json and JSON schemas: built from the events of json_walk.h, with a limit
+// of depth and no key twice.
 #pragma once
 
 #include <cstdint>

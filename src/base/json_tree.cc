@@ -1,5 +1,5 @@
 // parse_json_tree: the events of walk_json put together as a JsonValue.
-#include "tokenizers/json_tree.h"
+#include "base/json_tree.h"
 
 #include <fmt/format.h>
 
