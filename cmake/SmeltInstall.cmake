@@ -13,7 +13,7 @@ target_include_directories(smelt_library INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 # What the archive's objects call; cmake/smeltConfig.cmake.in finds the same for users. Headers need none of it.
 target_link_libraries(smelt_library PRIVATE
-  Threads::Threads fmt::fmt PkgConfig::UTF8PROC PkgConfig::PCRE2 PkgConfig::ZSTD)
+  Threads::Threads fmt::fmt PkgConfig::UTF8PROC PkgConfig::PCRE2 PkgConfig::ZSTD PkgConfig::CRYPTO)
 
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/smelt)
 configure_package_config_file(cmake/smeltConfig.cmake.in ${CMAKE_BINARY_DIR}/smeltConfig.cmake INSTALL_DESTINATION ${config_dir})
@@ -39,4 +39,5 @@ smelt_completions(zsh _smelt zsh/site-functions)
 smelt_completions(fish smelt.fish fish/vendor_completions.d)
 add_custom_target(smelt_completion_files ALL DEPENDS ${completion_files})
 
+install(DIRECTORY share/smelt DESTINATION ${CMAKE_INSTALL_DATADIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

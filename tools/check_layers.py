@@ -13,18 +13,19 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
     [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, conversations and answers")],
     [("models", "one file per architecture family"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
     [("runtime", "sessions, KV cache, sampling, speculative decoding, the main path `generate.cc`")],
-    [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence, speed")],
+    [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence, tasks, speed")],
     [("api", "implements the public headers of include/smelt/")],
     [("apps", "the `smelt` command: wiring only")],
 ]
 PUBLIC_FLOOR = {"result.h": 0, "control.h": 0, "version.h": 0}  # headers of include/smelt/; those not named belong to api
-HEAVY = ("fmt/", "nlohmann/", "CLI/", "pcre2", "utf8proc", "zstd")  # slow or private headers: in .cc files only
+HEAVY = ("fmt/", "nlohmann/", "CLI/", "toml++/", "openssl/", "pcre2", "utf8proc", "zstd")  # slow or private headers: in .cc files only
 OWNERS = {  # who may include what of other projects or of the machine
-    "nlohmann/": {"base", "formats", "tokenizers", "models", "apps"},  # base: json_walk.cc reads it; models: config.json <-> GGUF's keys; none above but apps
+    "nlohmann/": {"base", "formats", "tokenizers", "models", "eval", "apps"},  # base: json_walk.cc reads it; models: config.json <-> GGUF's keys; eval: writes items files
     "CLI/": {"apps"},
     "utf8proc": {"tokenizers", "templates"},
     "pcre2": {"base", "tokenizers", "compress"},
     "zstd": {"eval"},
+    "toml++/": {"eval"}, "openssl/": {"eval"},
     "gtest/": set(), "gmock/": set(), "benchmark/": set(),
 }
 ISA_FILE = re.compile(r"(^|_)(x86|arm)_|^isa\b")  # x86_avx2.cc, and what such files share: vec_x86_avx2.h

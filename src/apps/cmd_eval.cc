@@ -1,4 +1,5 @@
-// smelt eval: perplexity, kl, save-reference. The figures are made by eval/; here they are shown.
+// smelt eval: perplexity, kl, save-reference (and task, of eval_task.cc). The figures are made by eval/; here they are
+// shown.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +8,7 @@
 
 #include "apps/command.h"
 #include "apps/eval_reports.h"
+#include "apps/eval_task.h"
 #include "apps/options.h"
 #include "apps/output.h"
 #include "apps/signals.h"
@@ -168,7 +170,7 @@ constexpr Command kSaveReference = {
     .add = add_save_reference,
 };
 
-constexpr const Command* kCommands[] = {&kPerplexity, &kKl, &kSaveReference};
+constexpr const Command* kCommands[] = {&kPerplexity, &kKl, &kSaveReference, &eval_task_command};
 
 Action add(CLI::App& app) { return add_commands(app, kCommands); }
 
@@ -182,7 +184,8 @@ const Command eval_command = {
     .examples =
         "  smelt eval perplexity small.gguf --text book.txt\n"
         "  smelt eval kl small.gguf --against my-model/ --text book.txt\n"
-        "  smelt eval save-reference my-model/ my-model.ref --text book.txt\n",
+        "  smelt eval save-reference my-model/ my-model.ref --text book.txt\n"
+        "  smelt eval task banking77 small.gguf --data banking77/\n",
     .add = add,
 };
 

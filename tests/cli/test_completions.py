@@ -45,7 +45,7 @@ class Scripts(CliTest):
     def test_bash(self):
         (self.folder / "model one.gguf").touch()
         cases = {"smelt ": None, "smelt qu": ["quantize"], "smelt run --kv-type ": ["f16", "q8", "f32"],
-                 "smelt run --te": ["--temp"], "smelt eval ": ["perplexity", "kl", "save-reference"],
+                 "smelt run --te": ["--temp"], "smelt eval ": ["perplexity", "kl", "save-reference", "task"],
                  "smelt eval kl --ag": ["--against"], "smelt quantize in out --type Q4_K_": ["Q4_K_M", "Q4_K_S"],
                  "smelt completions ": ["bash", "zsh", "fish"], "smelt run mod": ["model one.gguf"],
                  "smelt run -f mod": ["model one.gguf"], "smelt run --temp ": [], "smelt --ver": ["--version"]}

@@ -15,6 +15,7 @@ PROMISED = {
     "convert": "--type --force",
     "quantize": "--type --override --keep-output --allow-requantize --force --dry-run --json",
     "eval perplexity": "--text --json", "eval kl": "--against --text --json",
+    "eval task": "--data --tasks --limit --shots --seed --chat --method --items --resume --force --json",
     "inspect": "--tensors --json", "devices": "--json", "bench": "-p -n -d -t -r --kv-type --json", "tokenize": "-p -f --special --parse-special --json", "detokenize": "", "completions": ""}
 
 
@@ -39,7 +40,7 @@ class Help(CliTest):
 
     def test_examples_are_sound(self):
         """Every option of every example exists: the command gets as far as the missing file."""
-        for command in [*(c for c in COMMANDS[:-2] if c not in ("devices", "list", "make-random")), "eval perplexity", "eval kl", "eval save-reference"]:
+        for command in [*(c for c in COMMANDS[:-2] if c not in ("devices", "list", "make-random")), "eval perplexity", "eval kl", "eval save-reference", "eval task"]:
             examples = self.ok(*command.split(), "--help").text.split("Examples:\n")[1]
             for line in re.findall(r"(?m)\bsmelt ((?:run|chat|quantize|convert|eval|bench|inspect|tokenize|detokenize) [^|>\n]+)", examples):
                 words = [w.strip("\"'") for w in re.findall(r"\"[^\"]*\"|'[^']*'|\S+", line)]
