@@ -8,7 +8,7 @@ import pathlib, re, sys
 
 FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one floor never include each other
     [("base", "errors, files, threads, memory, progress, units, metadata")],
-    [("tensor", "dtypes, shapes, views, quantized block formats"), ("templates", "interpreter of chat templates (Jinja)")],
+    [("tensor", "dtypes, shapes, views, quantized block formats"), ("templates", "interpreter of chat templates (Jinja)"), ("sandbox", "runs programs that nobody has read: isolated, within limits")],
     [("kernels", "one folder per operation, one file per instruction set")],
     [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, conversations and answers")],
     [("models", "one file per architecture family"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
