@@ -209,7 +209,7 @@ Inspection inspect(const std::shared_ptr<const Checkpoint>& checkpoint, const In
   Inspection inspection;
   inspection.checkpoint = checkpoint;
   count_types(inspection);
-  if (auto model = Model::load(checkpoint)) {
+  if (auto model = Model::load_for_checks(*checkpoint)) {
     inspection.model = *model;
     inspection.n_ctx = options.n_ctx > 0 ? options.n_ctx : (*model)->config().n_ctx_train;
     auto bytes = Session::bytes_needed(**model, {.n_ctx = inspection.n_ctx, .kv_type = options.kv_type});

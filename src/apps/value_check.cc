@@ -49,6 +49,7 @@ Status check_values(const Checkpoint& checkpoint, int n_threads, const JobContro
   for (const TensorEntry& tensor : checkpoint.tensors()) total += tensor.view.bytes.size();
   for (const TensorEntry& tensor : checkpoint.tensors()) {
     job.update("Checking values", done >> 20, total >> 20, "MiB");
+    SMELT_TRY(checkpoint.prepare(tensor));
     const int64_t row = find_bad_row(tensor.view, threads, job);
     if (job.cancelled()) return cancelled_error();
     if (row != kNone) {
@@ -58,7 +59,7 @@ Status check_values(const Checkpoint& checkpoint, int n_threads, const JobContro
                                      checkpoint.describe(tensor), row, column, scratch[static_cast<size_t>(column)]));
     }
     done += tensor.view.bytes.size();
-    checkpoint.files()[tensor.file_index]->release_range(tensor.view.bytes.data(), tensor.view.bytes.size());
+    checkpoint.release(tensor);
   }
   return {};
 }

@@ -62,6 +62,8 @@ Status Recoder::recode(const CanonicalTensor& tensor, DType to, const ByteSink& 
   const int64_t rows = tensor.shape.rows(), columns = tensor.shape.columns();
   const auto n_parts = static_cast<int64_t>(tensor.more.size() + 1);
   SMELT_CHECK(rows == source.rows() * n_parts && columns == source.columns());
+  SMELT_TRY(checkpoint_.prepare(*tensor.source));
+  for (const TensorEntry* part : tensor.more) SMELT_TRY(checkpoint_.prepare(*part));
   const uint64_t row_size = target_row_size(tensor.shape, to);
   const int64_t slab_rows = rows_per_slab(tensor.shape);
   slab_.resize(static_cast<uint64_t>(slab_rows) * row_size);
@@ -74,8 +76,8 @@ Status Recoder::recode(const CanonicalTensor& tensor, DType to, const ByteSink& 
     report(done_bytes_ + static_cast<uint64_t>(end) * source.row_size());
   }
   done_bytes_ += tensor.source_bytes();
-  release_source(*tensor.source);
-  for (const TensorEntry* part : tensor.more) release_source(*part);
+  checkpoint_.release(*tensor.source);
+  for (const TensorEntry* part : tensor.more) checkpoint_.release(*part);
   return {};
 }
 
@@ -126,11 +128,6 @@ Error Recoder::fault_error(const CanonicalTensor& tensor, DType to, const Fault&
                                    std::isnan(fault.value) ? "not a number" : "infinite"));
   return input_error(fmt::format("{} is {:g}, too large for {}; convert to {} instead", where, fault.value,
                                  dtype_name(to), to == DType::bf16 ? "f32" : "bf16 or f32"));
-}
-
-void Recoder::release_source(const TensorEntry& source) const {
-  if (source.file_index >= checkpoint_.files().size()) return;  // a model made in memory
-  checkpoint_.files()[source.file_index]->release_range(source.view.bytes.data(), source.view.bytes.size());
 }
 
 void Recoder::report(uint64_t done) const {

@@ -36,7 +36,6 @@ class Recoder {
   Status recode_rows(const CanonicalTensor& tensor, DType to, int64_t begin, int64_t end);
   Fault recode_row(const CanonicalTensor& tensor, DType to, int64_t row, std::byte* out, float* scratch) const;
   Error fault_error(const CanonicalTensor& tensor, DType to, const Fault& fault) const;
-  void release_source(const TensorEntry& source) const;
   void report(uint64_t done) const;
 
   const Checkpoint& checkpoint_;

@@ -83,7 +83,7 @@ Status write_tensors(const Checkpoint& checkpoint, const std::vector<TensorDecla
     SMELT_TRY(TensorRepacker(tensor.view, declared[i].layout, writer).run(job));
     done += tensor.view.bytes.size();
     job.update("repack", done >> 10, checkpoint.file_bytes() >> 10, "KiB");
-    checkpoint.files()[tensor.file_index]->release_range(tensor.view.bytes.data(), tensor.view.bytes.size());
+    checkpoint.release(tensor);
   }
   return {};
 }

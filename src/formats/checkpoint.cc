@@ -23,7 +23,8 @@ Checkpoint::Checkpoint(Parts parts)
       tensors_(std::move(parts.tensors)),
       attachments_(std::move(parts.attachments)),
       files_(std::move(parts.files)),
-      buffers_(std::move(parts.buffers)) {
+      buffers_(std::move(parts.buffers)),
+      decoded_(std::move(parts.decoded)) {
   index_.reserve(tensors_.size());
   for (size_t i = 0; i < tensors_.size(); ++i) index_.emplace(tensors_[i].name, i);
 }
@@ -69,6 +70,28 @@ uint64_t Checkpoint::file_bytes() const {
   uint64_t sum = 0;
   for (const auto& file : files_) sum += file->size();
   return sum;
+}
+
+Status Checkpoint::prepare(const TensorEntry& tensor) const {
+  if (decoded_ == nullptr || shows_zeros_) return {};
+  return decoded_->decode(tensor.view.bytes.data()).with_context(path_);
+}
+
+void Checkpoint::release(const TensorEntry& tensor) const {
+  if (decoded_ != nullptr && !shows_zeros_) decoded_->drop(tensor.view.bytes.data());
+  if (tensor.file_index >= files_.size()) return;  // a tensor made in memory
+  files_[tensor.file_index]->release_range(tensor.view.bytes.data(), tensor.view.bytes.size());
+}
+
+Result<Checkpoint> Checkpoint::without_packed_values() const {
+  Checkpoint out = *this;
+  if (decoded_ == nullptr) return out;
+  for (TensorEntry& tensor : out.tensors_) {
+    if (!decoded_->contains(tensor.view.bytes.data())) continue;
+    SMELT_ASSIGN(tensor.view, decoded_->zeros_like(tensor.view));
+  }
+  out.shows_zeros_ = true;
+  return out;
 }
 
 std::string Checkpoint::describe(const TensorEntry& tensor) const {

@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "base/metadata.h"
 #include "base/result.h"
+#include "formats/decoded_tensors.h"
 #include "tensor/tensor_view.h"
 
 namespace smelt {
@@ -55,6 +56,14 @@ class Checkpoint {
   const Attachment* find_attachment(std::string_view name) const;
   const std::vector<std::shared_ptr<const MappedFile>>& files() const { return files_; }
   uint64_t file_bytes() const;  // sum of all files with tensors
+  // To be called before the bytes of a tensor are read: decodes those that another tool packed. An error where the
+  // system has no memory for it. Thread-safe.
+  Status prepare(const TensorEntry& tensor) const;
+  // Gives the memory of a tensor back that is not needed soon; prepare brings it again. Thread-safe, but not while
+  // another thread reads the tensor.
+  void release(const TensorEntry& tensor) const;
+  // The same checkpoint, in which packed tensors show zeros and need no prepare: for checks of names and shapes.
+  Result<Checkpoint> without_packed_values() const;
   // "FILE: tensor 'NAME' at byte N", to put in front of an error about a tensor.
   std::string describe(const TensorEntry& tensor) const;
 
@@ -70,6 +79,7 @@ class Checkpoint {
     // Data that no file holds in this form (llama2.c's int8 tensors, regrouped), or that a test made; views point into
     // it.
     std::vector<std::shared_ptr<const std::vector<std::byte>>> buffers{};
+    std::shared_ptr<const DecodedTensors> decoded{};  // those that another tool packed
   };
   explicit Checkpoint(Parts parts);
 
@@ -83,6 +93,8 @@ class Checkpoint {
   std::vector<Attachment> attachments_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
   std::vector<std::shared_ptr<const std::vector<std::byte>>> buffers_;
+  std::shared_ptr<const DecodedTensors> decoded_;
+  bool shows_zeros_ = false;
 };
 
 }  // namespace smelt

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "formats/packed/unpack.h"
 #include "formats/safetensors.h"
 
 namespace smelt {
@@ -52,6 +53,7 @@ class FolderReader {
   explicit FolderReader(const std::string& path) : path_(path), shown_(escape_for_display(path, 4096)) {}
 
   Result<Checkpoint> read() {
+    parts_.path = path_;
     SMELT_TRY(read_config());
     if (exists(kSingleFile)) {
       SMELT_TRY(read_shard(kSingleFile));
@@ -60,8 +62,8 @@ class FolderReader {
     } else {
       return no_weights();
     }
+    SMELT_TRY(packed::unpack(parts_, std::move(tensors_)));
     SMELT_TRY(read_attachments());
-    parts_.path = path_;
     parts_.format_name = "Hugging Face folder";
     parts_.dialect = Dialect::hugging_face;
     return Checkpoint(std::move(parts_));
@@ -97,7 +99,8 @@ class FolderReader {
   const std::string& path_;
   std::string shown_;
   Checkpoint::Parts parts_;
-  std::unordered_map<std::string, size_t> tensor_places_;  // in parts_.tensors
+  std::vector<RawTensor> tensors_;
+  std::unordered_map<std::string, size_t> tensor_places_;  // in tensors_
 };
 
 // Links may stay inside the folder, or lead to the store of the Hugging Face cache beside it
@@ -155,19 +158,19 @@ Status FolderReader::merge_json(const std::string& name, const std::string& pref
 Status FolderReader::read_shard(const std::string& name) {
   SMELT_TRY(check_inside(name));
   SMELT_ASSIGN(auto file, MappedFile::open(full(name)));
-  SMELT_ASSIGN(std::vector<TensorEntry> tensors, parse_safetensors(file->bytes(), full(name)));
+  SMELT_ASSIGN(std::vector<RawTensor> tensors, parse_raw_safetensors(file->bytes(), full(name)));
   const auto file_index = static_cast<uint32_t>(parts_.files.size());
-  for (TensorEntry& tensor : tensors) {
-    const auto [earlier, inserted] = tensor_places_.emplace(tensor.name, parts_.tensors.size());
+  for (RawTensor& tensor : tensors) {
+    const auto [earlier, inserted] = tensor_places_.emplace(tensor.name, tensors_.size());
     if (!inserted) {
-      const TensorEntry& first = parts_.tensors[earlier->second];
+      const RawTensor& first = tensors_[earlier->second];
       return input_error(
           fmt::format("{}: tensor '{}' at byte {}: {} has a tensor of this name too, at byte {}; fetch the model again",
                       escape_for_display(full(name), 4096), escape_for_display(tensor.name), tensor.file_offset,
                       escape_for_display(parts_.files[first.file_index]->path(), 4096), first.file_offset));
     }
     tensor.file_index = file_index;
-    parts_.tensors.push_back(std::move(tensor));
+    tensors_.push_back(std::move(tensor));
   }
   parts_.files.push_back(std::move(file));
   return {};
@@ -225,7 +228,7 @@ Status FolderReader::check_against_index(const ShardTensors& expected) const {
         return error(fmt::format("{}: tensor '{}' is not in shard '{}' nor in another; fetch the model again",
                                  kIndexFile, escape_for_display(name), escape_for_display(shard)));
       }
-      const std::string& found = parts_.files[parts_.tensors[place->second].file_index]->path();
+      const std::string& found = parts_.files[tensors_[place->second].file_index]->path();
       if (found != full(shard)) {
         return error(fmt::format("{}: tensor '{}' must be in shard '{}', but is in {}; fetch the model again",
                                  kIndexFile, escape_for_display(name), escape_for_display(shard),
@@ -233,9 +236,9 @@ Status FolderReader::check_against_index(const ShardTensors& expected) const {
       }
     }
   }
-  if (n_expected < parts_.tensors.size()) {
-    log(LogLevel::note, fmt::format("{}: {} tensors of the shards are not in {}", shown_,
-                                    parts_.tensors.size() - n_expected, kIndexFile));
+  if (n_expected < tensors_.size()) {
+    log(LogLevel::note,
+        fmt::format("{}: {} tensors of the shards are not in {}", shown_, tensors_.size() - n_expected, kIndexFile));
   }
   return {};
 }

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/checked.h"
 #include "base/json_walk.h"
 #include "base/text.h"
 #include "formats/byte_reader.h"
@@ -29,6 +30,13 @@ constexpr uint64_t kLengthBytes = 8;
 constexpr int kHeaderDepth = 4;  // one more than good files have, so that the field is named in errors
 
 constexpr const char* kMetadataKey = "__metadata__";
+
+Error unsupported_type(const std::string& file, const std::string& tensor, uint64_t position, std::string_view type) {
+  return input_error(
+      fmt::format("{}: tensor '{}' at byte {}: field 'dtype': type {} is not supported, only F32, F16, BF16 and I8; "
+                  "convert the model to one of them",
+                  escape_for_display(file, 4096), escape_for_display(tensor), position, escape_for_display(type)));
+}
 
 struct Declared {
   std::string name;
@@ -147,15 +155,15 @@ class FileParser {
  public:
   FileParser(std::span<const std::byte> bytes, const std::string& file_name) : bytes_(bytes), file_(file_name) {}
 
-  Result<std::vector<TensorEntry>> parse() {
+  Result<std::vector<RawTensor>> parse() {
     SMELT_ASSIGN(const std::string_view header, find_header());
     HeaderVisitor visitor;
     SMELT_TRY(walk_json({.text = header, .file_name = file_, .byte_offset = kLengthBytes, .max_depth = kHeaderDepth},
                         visitor));
     data_start_ = kLengthBytes + header.size();
-    std::vector<TensorEntry> tensors;
+    std::vector<RawTensor> tensors;
     for (const Declared& declared : visitor.take()) {
-      SMELT_ASSIGN(TensorEntry tensor, make_tensor(declared));
+      SMELT_ASSIGN(RawTensor tensor, make_tensor(declared));
       tensors.push_back(std::move(tensor));
     }
     SMELT_TRY(check_coverage(tensors));
@@ -170,9 +178,9 @@ class FileParser {
     return error(fmt::format("tensor '{}' at byte {}: {}", escape_for_display(name), position, message));
   }
   Result<std::string_view> find_header() const;
-  Result<TensorEntry> make_tensor(const Declared& declared) const;
-  Result<DType> resolve_dtype(const Declared& declared) const;
-  Status check_coverage(const std::vector<TensorEntry>& tensors) const;
+  Result<RawTensor> make_tensor(const Declared& declared) const;
+  Result<StorageType> resolve_type(const Declared& declared) const;
+  Status check_coverage(const std::vector<RawTensor>& tensors) const;
 
   std::span<const std::byte> bytes_;
   const std::string& file_;
@@ -207,18 +215,20 @@ Result<std::string_view> FileParser::find_header() const {
   return as_text(*header);
 }
 
-Result<DType> FileParser::resolve_dtype(const Declared& declared) const {
-  for (const DType dtype : kSafetensorsDTypes) {
-    if (declared.dtype == dtype_name(dtype)) return dtype;
-  }
-  return tensor_error(
-      declared.name, data_start_ + declared.offsets[0],
-      fmt::format("field 'dtype': type {} is not supported, only F32, F16, BF16 and I8; convert the model to one of "
-                  "them",
-                  escape_for_display(declared.dtype)));
+Result<StorageType> FileParser::resolve_type(const Declared& declared) const {
+  if (const auto type = find_storage_type(declared.dtype)) return *type;
+  return unsupported_type(file_, declared.name, data_start_ + declared.offsets[0], declared.dtype);
 }
 
-Result<TensorEntry> FileParser::make_tensor(const Declared& declared) const {
+// The bytes of a tensor of this type, or an error that says what is wrong with the shape.
+Result<uint64_t> raw_bytes(StorageType type, std::span<const uint64_t> dims) {
+  SMELT_ASSIGN(const uint64_t values, tensor_bytes(DType::i8, dims));
+  const auto bytes = checked_mul(values, storage_bytes(type));
+  if (!bytes || *bytes > INT64_MAX) return input_error("the number of bytes overflows 64 bits");
+  return *bytes;
+}
+
+Result<RawTensor> FileParser::make_tensor(const Declared& declared) const {
   const uint64_t data_bytes = bytes_.size() - data_start_;
   const uint64_t begin = declared.offsets[0];
   const uint64_t end = declared.offsets[1];
@@ -229,11 +239,11 @@ Result<TensorEntry> FileParser::make_tensor(const Declared& declared) const {
         escape_for_display(declared.name), begin, end, data_bytes, data_start_));
   }
   const uint64_t position = data_start_ + begin;
-  SMELT_ASSIGN(const DType dtype, resolve_dtype(declared));
+  SMELT_ASSIGN(const StorageType type, resolve_type(declared));
   if (std::find(declared.dims.begin(), declared.dims.end(), uint64_t{0}) != declared.dims.end()) {
     return tensor_error(declared.name, position, "field 'shape': a dimension is 0; empty tensors are not supported");
   }
-  const auto bytes = tensor_bytes(dtype, declared.dims);
+  const auto bytes = raw_bytes(type, declared.dims);
   if (!bytes) return tensor_error(declared.name, position, "field 'shape': " + bytes.error().message);
   if (*bytes != end - begin) {
     return tensor_error(declared.name, position,
@@ -241,24 +251,21 @@ Result<TensorEntry> FileParser::make_tensor(const Declared& declared) const {
                                     "the file is damaged",
                                     end - begin, *bytes));
   }
-  TensorEntry tensor;
-  tensor.name = declared.name;
+  RawTensor tensor{.name = declared.name, .type = type, .shape = {}, .bytes = bytes_.subspan(position, *bytes)};
   tensor.file_offset = position;
-  tensor.view.dtype = dtype;
-  tensor.view.shape.rank = static_cast<int>(declared.dims.size());
-  std::transform(declared.dims.begin(), declared.dims.end(), tensor.view.shape.dims.begin(),
+  tensor.shape.rank = static_cast<int>(declared.dims.size());
+  std::transform(declared.dims.begin(), declared.dims.end(), tensor.shape.dims.begin(),
                  [](uint64_t d) { return static_cast<int64_t>(d); });
-  tensor.view.bytes = bytes_.subspan(position, *bytes);
   return tensor;
 }
 
-Status FileParser::check_coverage(const std::vector<TensorEntry>& tensors) const {
-  std::vector<const TensorEntry*> sorted;
-  for (const TensorEntry& tensor : tensors) sorted.push_back(&tensor);
+Status FileParser::check_coverage(const std::vector<RawTensor>& tensors) const {
+  std::vector<const RawTensor*> sorted;
+  for (const RawTensor& tensor : tensors) sorted.push_back(&tensor);
   std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->file_offset < b->file_offset; });
   uint64_t end = data_start_;
-  const TensorEntry* previous = nullptr;
-  for (const TensorEntry* tensor : sorted) {
+  const RawTensor* previous = nullptr;
+  for (const RawTensor* tensor : sorted) {
     if (tensor->file_offset != end) {
       return tensor_error(
           tensor->name, tensor->file_offset,
@@ -268,7 +275,7 @@ Status FileParser::check_coverage(const std::vector<TensorEntry>& tensors) const
               previous == nullptr ? "the header" : fmt::format("tensor '{}'", escape_for_display(previous->name)),
               end));
     }
-    end += tensor->view.bytes.size();
+    end += tensor->bytes.size();
     previous = tensor;
   }
   if (end == bytes_.size()) return {};
@@ -278,8 +285,27 @@ Status FileParser::check_coverage(const std::vector<TensorEntry>& tensors) const
 
 }  // namespace
 
-Result<std::vector<TensorEntry>> parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name) {
+Result<std::vector<RawTensor>> parse_raw_safetensors(std::span<const std::byte> bytes, const std::string& file_name) {
   return with_memory_guard(file_name, [&] { return FileParser(bytes, file_name).parse(); });
+}
+
+Result<TensorEntry> plain_tensor(const RawTensor& raw, const std::string& file_name) {
+  const auto dtype = plain_dtype(raw.type);
+  if (!dtype) return unsupported_type(file_name, raw.name, raw.file_offset, storage_name(raw.type));
+  return TensorEntry{.name = raw.name,
+                     .view = {.dtype = *dtype, .shape = raw.shape, .bytes = raw.bytes},
+                     .file_index = raw.file_index,
+                     .file_offset = raw.file_offset};
+}
+
+Result<std::vector<TensorEntry>> parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name) {
+  SMELT_ASSIGN(const std::vector<RawTensor> raw, parse_raw_safetensors(bytes, file_name));
+  std::vector<TensorEntry> tensors;
+  for (const RawTensor& one : raw) {
+    SMELT_ASSIGN(TensorEntry tensor, plain_tensor(one, file_name));
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
 }
 
 }  // namespace smelt

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "formats/checkpoint.h"
 #include "formats/gguf.h"
+#include "formats/raw_tensor.h"
 
 namespace smelt {
 
@@ -20,8 +21,11 @@ namespace smelt {
 inline constexpr std::array kSafetensorsDTypes = {DType::f32, DType::f16, DType::bf16, DType::i8};
 
 // Fuzz target, like parse_gguf. Refuses duplicate keys, holes, overlaps, trailing bytes, unknown dtypes used by a
-// tensor (F32, F16, BF16 and I8 are supported; others are refused by name). Data need not be aligned to its type: old
-// files are not.
+// tensor. Data need not be aligned to its type: old files are not.
+Result<std::vector<RawTensor>> parse_raw_safetensors(std::span<const std::byte> bytes, const std::string& file_name);
+// A tensor of numbers that stand for themselves: F32, F16, BF16 and I8; other types are refused by name.
+Result<TensorEntry> plain_tensor(const RawTensor& raw, const std::string& file_name);
+// Both for all tensors of a file.
 Result<std::vector<TensorEntry>> parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name);
 
 class SafetensorsWriter {

@@ -105,6 +105,7 @@ class Translator {
   }
 
   Status add_transposed(const std::string& name, const TensorEntry& source) {
+    SMELT_TRY(model_.checkpoint->prepare(source));
     SMELT_ASSIGN(std::vector<std::byte> turned,
                  transpose(source.view).with_context(model_.checkpoint->describe(source)));
     auto bytes = std::make_shared<const std::vector<std::byte>>(std::move(turned));
@@ -140,7 +141,7 @@ class Translator {
 
 // A model that is complete and well-formed: nothing is written from one that could not be run.
 Result<CanonicalModel> begin(std::shared_ptr<const Checkpoint> checkpoint) {
-  SMELT_ASSIGN(const std::shared_ptr<const Model> model, Model::load(checkpoint));
+  SMELT_ASSIGN(const std::shared_ptr<const Model> model, Model::load_for_checks(*checkpoint));
   CanonicalModel out;
   out.checkpoint = std::move(checkpoint);
   out.config = model->config();

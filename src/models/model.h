@@ -50,6 +50,9 @@ class Model {
   static Result<std::shared_ptr<const Model>> load(std::shared_ptr<const Checkpoint> checkpoint,
                                                    Compute compute = Compute::f32);
 
+  // To see whether it is well-formed: as load, but weights that another tool packed are not decoded.
+  static Result<std::shared_ptr<const Model>> load_for_checks(const Checkpoint& checkpoint);
+
   const ModelConfig& config() const { return config_; }
   const Checkpoint& checkpoint() const { return *checkpoint_; }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "formats/hf_folder.h"
+#include "formats/packed/unpack.h"
 #include "formats/safetensors.h"
 #include "models/model_fuzz.h"
 
@@ -31,13 +32,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t tokenizer_bytes = take_length(rest);
   auto config = smelt::parse_json_metadata(take(rest, config_bytes), "config.json");
   const std::string tokenizer(take(rest, tokenizer_bytes));
-  auto tensors = smelt::parse_safetensors(std::as_bytes(std::span(rest)), "model.safetensors");
+  auto tensors = smelt::parse_raw_safetensors(std::as_bytes(std::span(rest)), "model.safetensors");
   if (!config || !tensors) return 0;
   smelt::Checkpoint::Parts parts{.path = "fuzz",
                                  .format_name = "Hugging Face folder",
                                  .dialect = smelt::Dialect::hugging_face,
-                                 .metadata = std::move(*config),
-                                 .tensors = std::move(*tensors)};
+                                 .metadata = std::move(*config)};
+  if (!smelt::is_accepted(smelt::packed::unpack(parts, std::move(*tensors)))) return 0;
   if (!tokenizer.empty()) parts.attachments.push_back({"tokenizer.json", tokenizer});
   smelt::use_checkpoint(std::move(parts));
   return 0;

@@ -178,4 +178,9 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoin
   return model;
 }
 
+Result<std::shared_ptr<const Model>> Model::load_for_checks(const Checkpoint& checkpoint) {
+  SMELT_ASSIGN(Checkpoint shapes, checkpoint.without_packed_values());
+  return load(std::make_shared<const Checkpoint>(std::move(shapes)));
+}
+
 }  // namespace smelt

@@ -126,6 +126,7 @@ Result<const TensorEntry*> WeightBinder::find(const char* gguf_name, int64_t lay
     return input_error(fmt::format("{}: tensor '{}' is missing; the model is incomplete or of another architecture",
                                    checkpoint_.path(), full_name));
   }
+  if (tensor != nullptr) SMELT_TRY(checkpoint_.prepare(*tensor));
   return tensor;
 }
 

@@ -177,6 +177,7 @@ uint64_t model_fingerprint(const Model& model) {
     hasher.add(std::string_view(tensor.name));
     hasher.add(static_cast<uint64_t>(tensor.view.dtype));
     hasher.add(static_cast<uint64_t>(tensor.view.rows()));
+    if (!model.checkpoint().prepare(tensor)) continue;
     hasher.add(tensor.view.bytes.first(std::min(kSample, tensor.view.bytes.size())));
   }
   return hasher.value();
