@@ -1,9 +1,11 @@
-// qmatmul with the mixed dot product of Arm's int8 matrix extension, which takes codes as unsigned as they are stored.
-// The code is in the *_vec.h files; this file gives it its registers and flags.
+// qmatmul with Arm's int8 matrix extension: its mixed dot product, which takes codes as unsigned as they are stored,
+// and for long prompts its products of matrices. The code is in the *_vec.h and matrix_*.h files; this file gives it
+// its registers and flags.
 #if defined(__aarch64__)
 
 #include "kernels/qmatmul/exact_vec.h"
 #include "kernels/qmatmul/lanes_arm_neon.h"
+#include "kernels/qmatmul/matrix_arm_i8mm.h"
 #include "kernels/qmatmul/prefill_vec.h"
 #include "kernels/qmatmul/quantize_vec.h"
 
@@ -20,7 +22,8 @@ using Lanes = LanesNeon<DotUsdot>;
 
 }  // namespace
 
-extern const QMatmulKernel qmatmul_i8mm = {Isa::i8mm, quantize_row<Lanes>, exact_tile<Lanes>, prefill_tile<Lanes>};
+extern const QMatmulKernel qmatmul_i8mm = {Isa::i8mm, quantize_row<Lanes>, exact_tile<Lanes>,
+                                           prefill_tile<Lanes, MatrixTiles<Lanes>>};
 
 }  // namespace smelt
 

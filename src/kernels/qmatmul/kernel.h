@@ -23,7 +23,8 @@ struct alignas(64) ExactPanel {
   float minimum[2 * kChunkBlocks][kPanelGroups][16];  // what is added for each unit of the activations' sum
 };
 
-// Codes of 64 rows and a chunk, brought to one int8 form, 128 added: what the prefill kernel multiplies.
+// Codes of 64 rows and a chunk, brought to one int8 form: what the prefill kernel multiplies. Their order within a
+// block, and whether 128 is added, are the instruction set's own (prefill_vec.h, matrix_*.h).
 struct alignas(64) PrefillPanel {
   uint8_t codes[kChunkBlocks][8][kPanelGroups][64];
   uint32_t scale[kChunkBlocks][kPanelGroups][16];  // bits of the f32 scale, less those of 1.0F

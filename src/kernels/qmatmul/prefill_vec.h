@@ -3,7 +3,8 @@
 // V::kTileTokens, whose sums stay in registers. The scale of weights and activations together is an addition to an
 // exponent, so that each block costs one multiplication besides its dot products. Formats that are not of this form
 // (minima, scales for 16) are requantized; the error is at most half of 1/127 of the block's greatest magnitude a
-// weight.
+// weight. How a panel is multiplied is a template parameter: by dot products (DotTiles), or by an instruction set's
+// products of matrices (matrix_*.h), which keep the codes in another order and give the same sums.
 #pragma once
 
 #include "kernels/qmatmul/codecs_vec.h"
@@ -21,11 +22,12 @@ void store_scale(typename V::Floats scale, PrefillPanel& panel, int64_t b, int64
 }
 
 // The codec's block s as it is: its form is the panel's.
-template <class V, class Codec, int s>
+template <class V, class Tiles, class Codec, int s>
 void copy_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& panel) {
   typename V::Bytes c[8];
   codec.template unpack<s>(c);
-  for (int j = 0; j < 8; ++j) V::store(panel.codes[b][j][g], panel_codes<V, Codec>(c[j]));
+  for (int j = 0; j < 8; j += 2)
+    Tiles::store_codes(panel, b, j, g, panel_codes<V, Codec>(c[j]), panel_codes<V, Codec>(c[j + 1]));
   store_scale<V>(V::at_least(codec.template scale<s>(), kLeastScale), panel, b, g);
 }
 
@@ -41,7 +43,7 @@ SMELT_INLINE inline typename V::Bytes requantize(typename V::Bytes codes, typena
   return V::join_bytes(out[0], out[1], out[2], out[3]);
 }
 
-template <class V, class Codec, int s>
+template <class V, class Tiles, class Codec, int s>
 void requantize_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& panel) {
   constexpr int kParts = Codec::kHalves ? 2 : 1;
   typename V::Floats factor[kParts], offset[kParts];
@@ -65,22 +67,23 @@ void requantize_block(const Codec& codec, int64_t g, int64_t b, PrefillPanel& pa
   for (typename V::Floats& each : offset) each = V::fma(each, inverse, V::set1(V::kBias));
   typename V::Bytes c[8];
   codec.template unpack<s>(c);
-  for (int j = 0; j < 8; ++j) {
+  for (int j = 0; j < 8; j += 2) {
     const int h = Codec::kHalves ? j / 4 : 0;
-    V::store(panel.codes[b][j][g], requantize<V>(c[j], factor[h], offset[h]));
+    Tiles::store_codes(panel, b, j, g, requantize<V>(c[j], factor[h], offset[h]),
+                       requantize<V>(c[j + 1], factor[h], offset[h]));
   }
   store_scale<V>(checked, panel, b, g);
 }
 
 // Rows `g` of the panel from where the codec stands.
-template <class V, class Codec>
+template <class V, class Tiles, class Codec>
 void fill_prefill_panel(Codec& codec, int64_t g, int64_t n_blocks, PrefillPanel& panel) {
   for (int64_t b = 0; b < n_blocks; b += Codec::kSubs, codec.step()) {
     unrolled<Codec::kSubs>([&]<int s>() {
       if constexpr (Codec::kHalves || Codec::kMinima)
-        requantize_block<V, Codec, s>(codec, g, b + s, panel);
+        requantize_block<V, Tiles, Codec, s>(codec, g, b + s, panel);
       else
-        copy_block<V, Codec, s>(codec, g, b + s, panel);
+        copy_block<V, Tiles, Codec, s>(codec, g, b + s, panel);
     });
   }
 }
@@ -122,19 +125,30 @@ void multiply_tile(const PrefillPanel& panel, int64_t first, int64_t n_blocks, c
   }
 }
 
+// By V's dot product.
 template <class V>
-void multiply_tokens(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile, int64_t first_block) {
-  constexpr int R = V::kTileGroups;
-  constexpr int T = V::kTileTokens;
-  static_assert(kPanelGroups % R == 0);
-  QTile at = tile;
-  at.x += first_block;
-  for (int64_t r = 0; r < kPanelGroups; r += R) {
-    int64_t t = 0;
-    for (; t + T <= tile.m; t += T) multiply_tile<V, R, T>(panel, r, n_blocks, at, t);
-    for (; t < tile.m; ++t) multiply_tile<V, R, 1>(panel, r, n_blocks, at, t);
+struct DotTiles {
+  // Codes of the four inputs from 4 j on, and of the four after them, of the 16 rows of group g. j is even.
+  SMELT_INLINE static void store_codes(PrefillPanel& panel, int64_t b, int64_t j, int64_t g, typename V::Bytes four,
+                                       typename V::Bytes next) {
+    V::store(panel.codes[b][j][g], four);
+    V::store(panel.codes[b][j + 1][g], next);
   }
-}
+
+  // The panel's blocks times all tokens, whose blocks begin with first_block; added to what is in tile.out.
+  static void multiply(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile, int64_t first_block) {
+    constexpr int R = V::kTileGroups;
+    constexpr int T = V::kTileTokens;
+    static_assert(kPanelGroups % R == 0);
+    QTile at = tile;
+    at.x += first_block;
+    for (int64_t r = 0; r < kPanelGroups; r += R) {
+      int64_t t = 0;
+      for (; t + T <= tile.m; t += T) multiply_tile<V, R, T>(panel, r, n_blocks, at, t);
+      for (; t < tile.m; ++t) multiply_tile<V, R, 1>(panel, r, n_blocks, at, t);
+    }
+  }
+};
 
 // A scale that is not finite would be lost in the exponent arithmetic: it makes its rows not-a-number instead.
 template <class V>
@@ -153,7 +167,7 @@ void poison_rows(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile)
   }
 }
 
-template <class V, class Codec>
+template <class V, class Tiles, class Codec>
 void prefill_groups(const QTile& tile) {
   const int64_t n_blocks = tile.k / 32;
   const int64_t blocks = n_blocks / Codec::kSubs;
@@ -168,15 +182,15 @@ void prefill_groups(const QTile& tile) {
   }
   for (int64_t b = 0; b < n_blocks; b += kChunkBlocks) {
     const int64_t n = n_blocks - b < kChunkBlocks ? n_blocks - b : kChunkBlocks;
-    for (int64_t g = 0; g < kPanelGroups; ++g) fill_prefill_panel<V>(codecs[g], g, n, panel);
-    multiply_tokens<V>(panel, n, tile, b);
+    for (int64_t g = 0; g < kPanelGroups; ++g) fill_prefill_panel<V, Tiles>(codecs[g], g, n, panel);
+    Tiles::multiply(panel, n, tile, b);
     poison_rows<V>(panel, n, tile);
   }
 }
 
-template <class V>
+template <class V, class Tiles = DotTiles<V>>
 void prefill_tile(const QTile& tile) {
-  with_codec<V>(tile.dtype, [&]<class Codec>() { prefill_groups<V, Codec>(tile); });
+  with_codec<V>(tile.dtype, [&]<class Codec>() { prefill_groups<V, Tiles, Codec>(tile); });
 }
 
 }  // namespace
