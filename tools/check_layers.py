@@ -23,7 +23,7 @@ OWNERS = {  # who may include what of other projects or of the machine
     "nlohmann/": {"base", "formats", "tokenizers", "models", "eval", "apps"},  # base: json_walk.cc reads it; models: config.json <-> GGUF's keys; eval: writes items files
     "CLI/": {"apps"},
     "utf8proc": {"tokenizers", "templates"},
-    "pcre2": {"base", "tokenizers", "compress"},
+    "pcre2": {"base", "tokenizers", "compress", "eval"},
     "zstd": {"eval"},
     "toml++/": {"eval"}, "openssl/": {"eval"},
     "gtest/": set(), "gmock/": set(), "benchmark/": set(),

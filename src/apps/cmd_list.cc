@@ -44,9 +44,9 @@ std::string format_families_json() {
 }
 
 std::string format_tasks(const std::vector<TaskDefinition>& tasks) {
-  std::string out = fmt::format("{:<14}{:<28}{}\n", "task", "data", "what");
+  std::string out = fmt::format("{:<12}{:<32}{}\n", "task", "data", "what");
   for (const TaskDefinition& task : tasks)
-    out += fmt::format("{:<14}{:<28}{}\n", task.name, task.data.file, task.title);
+    out += fmt::format("{:<12}{:<32}{}\n", task.name, task.data.file, task.title);
   return out;
 }
 

@@ -23,6 +23,7 @@ struct TaskArguments {
   std::string model, task, tasks, data, method;
   TaskOptions options;
   int64_t n_threads = 0, n_shots = -1, seed = 0;
+  float temperature = 0;
   bool json = false, resume = false, force = false;
 };
 
@@ -38,6 +39,7 @@ ordered_json to_json(const TaskReport& report) {
           {"n", report.n_items},
           {"metrics", metrics},
           {"shots", report.n_shots},
+          {"samples", report.n_samples},
           {"seed", report.seed},
           {"model_hash", report.model_hash},
           {"data_sha256", report.data_sha256},
@@ -62,6 +64,7 @@ Status finish_options(TaskArguments& arguments) {
   TaskOptions& options = arguments.options;
   options.n_threads = static_cast<int>(arguments.n_threads);
   options.seed = static_cast<uint64_t>(arguments.seed);
+  options.temperature = arguments.temperature;
   if (arguments.n_shots >= 0) options.n_shots = arguments.n_shots;
   if (arguments.method == "likelihood") options.method = ChoiceMethod::likelihood;
   if (arguments.method == "constrained") options.method = ChoiceMethod::constrained;
@@ -103,6 +106,10 @@ Action add(CLI::App& app) {
                  "of tasks with choices: by the likelihood of each, or written under a constraint")
       ->check(CLI::IsMember({"likelihood", "constrained"}))
       ->type_name("likelihood|constrained");
+  add_int(app, "--samples", options.n_samples, {1}, "programs written for each item, for pass@k (default 1)");
+  add_float(app, "--temp", arguments->temperature, {.min = 0, .max = 100},
+            "temperature of what is written (default 0: always the likeliest token)");
+  app.add_flag("--no-sandbox", options.unconfined, "run the model's programs with your own rights, at your risk");
   app.add_option("--items", options.items_path, "write what came of each item here (JSON lines)")->type_name("FILE");
   auto* resume = app.add_flag("--resume", arguments->resume, "go on with the items file of a run that was interrupted");
   app.add_flag("--force", arguments->force, "replace the items file if it exists")->excludes(resume);
@@ -121,9 +128,11 @@ const Command eval_task_command = {
     .summary = "How well a model does a task: choices, answers, summaries, code",
     .details =
         "A task is a definition (TOML) and its data, which you bring: the definition says which file that is. Figures "
-        "are means over the items ± one standard error.",
+        "are ± one standard error. Programs that the model writes run in a sandbox (bubblewrap): no network, no files "
+        "but their own, limits on time, memory and processes.",
     .examples =
         "  smelt eval task banking77 small.gguf --data banking77/\n"
+        "  smelt eval task humaneval small.gguf --data HumanEval.jsonl --samples 20 --temp 0.8\n"
         "  smelt eval task my-task.toml small.gguf --limit 200 --shots 3 --json\n"
         "  smelt eval task banking77 small.gguf --data test.csv --items items.jsonl --resume\n",
     .add = add,

@@ -15,7 +15,7 @@ PROMISED = {
     "convert": "--type --force",
     "quantize": "--type --override --keep-output --allow-requantize --force --dry-run --json",
     "eval perplexity": "--text --json", "eval kl": "--against --text --json",
-    "eval task": "--data --tasks --limit --shots --seed --chat --method --items --resume --force --json",
+    "eval task": "--data --tasks --limit --shots --seed --chat --method --samples --temp --no-sandbox --items --resume --force --json",
     "inspect": "--tensors --json", "devices": "--json", "bench": "-p -n -d -t -r --kv-type --json", "tokenize": "-p -f --special --parse-special --json", "detokenize": "", "completions": ""}
 
 

@@ -183,8 +183,8 @@ Result<TaskRecord> ChoiceRunner::write(const PreparedItem& prepared, PrefixSessi
 
 }  // namespace
 
-Result<std::unique_ptr<TaskRunner>> make_choice_runner(const RunnerContext& context) {
-  return std::unique_ptr<TaskRunner>(std::make_unique<ChoiceRunner>(context));
+std::unique_ptr<TaskRunner> make_choice_runner(const RunnerContext& context) {
+  return std::make_unique<ChoiceRunner>(context);
 }
 
 }  // namespace smelt

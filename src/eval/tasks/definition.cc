@@ -17,6 +17,8 @@ constexpr uint64_t kMaxDefinitionBytes = 4 << 20;
 constexpr int64_t kMaxShots = 1000;
 
 const std::vector<std::string> kFormats = {"jsonl", "csv", "conll"};
+const std::vector<std::string> kMetrics = {"exact_match", "rouge", "span_f1"};
+const std::vector<std::string> kNormalize = {"lower", "punctuation", "articles", "number"};
 const std::vector<std::string> kMethods = {"likelihood", "constrained"};
 
 Result<TaskTemplate> read_template(TomlFields& fields, const std::string& key) {
@@ -32,6 +34,15 @@ Status read_optional(TomlFields& fields, const std::string& key, std::optional<T
   return {};
 }
 
+Status read_pattern(TomlFields& fields, const std::string& key, std::optional<Pattern>& target) {
+  if (!fields.has(key)) return {};
+  SMELT_ASSIGN(const std::string source, fields.text(key));
+  auto pattern = Pattern::compile(source);
+  if (!pattern) return fields.error(key, pattern.error().message);
+  target = std::move(*pattern);
+  return {};
+}
+
 Result<DataSpec> read_data(TomlFields fields) {
   DataSpec out;
   SMELT_ASSIGN(out.file, fields.text("file"));
@@ -41,6 +52,7 @@ Result<DataSpec> read_data(TomlFields fields) {
   out.format = static_cast<DataFormat>(format);
   SMELT_ASSIGN(out.form, fields.text("form", ""));
   SMELT_ASSIGN(out.fields, fields.texts("fields"));
+  SMELT_TRY(read_optional(fields, "keep", out.keep));
   SMELT_TRY(fields.finish());
   return out;
 }
@@ -90,11 +102,14 @@ Status read_shots(TomlFields& root, TaskDefinition& out) {
   SMELT_ASSIGN(out.n_shots, fields.integer("count", 0, 0, kMaxShots));
   SMELT_TRY(read_examples(fields, out));
   SMELT_ASSIGN(const std::string file, fields.text("file", ""));
+  std::optional<TaskTemplate> keep;
+  SMELT_TRY(read_optional(fields, "keep", keep));
   SMELT_TRY(fields.finish());
   if (file.empty()) return {};
   if (!out.shots.empty()) return fields.error("file", "there are examples already; leave one of the two out");
   out.shots_data = out.data;
   out.shots_data->file = file;
+  out.shots_data->keep = keep;
   return {};
 }
 
@@ -126,6 +141,85 @@ Status read_choice(TomlFields fields, ChoiceSpec& out) {
   SMELT_ASSIGN(const size_t method, fields.choice("method", kMethods, 0));
   out.method = static_cast<ChoiceMethod>(method);
   return fields.finish();
+}
+
+Status read_writing(TomlFields& fields, WritingSpec& out) {
+  SMELT_ASSIGN(out.max_tokens, fields.integer("max_tokens", out.max_tokens, 1, 1 << 20));
+  SMELT_ASSIGN(out.stop, fields.texts("stop"));
+  for (const std::string& each : out.stop)
+    if (each.empty()) return fields.error("stop", "an empty text would stop at once");
+  SMELT_TRY(read_pattern(fields, "extract", out.extract));
+  SMELT_ASSIGN(const size_t which, fields.choice("extract_which", {"first", "last"}, 0));
+  out.which = static_cast<Pattern::Which>(which);
+  return {};
+}
+
+Status read_text(TomlFields fields, TaskDefinition& out) {
+  SMELT_TRY(read_writing(fields, out.writing));
+  SMELT_TRY(fields.get("metric"));
+  SMELT_ASSIGN(const size_t metric, fields.choice("metric", kMetrics, 0));
+  out.text.metric = static_cast<TextMetric>(metric);
+  SMELT_TRY(read_optional(fields, "gold", out.text.gold));
+  SMELT_ASSIGN(out.text.golds, fields.text("golds", ""));
+  const bool is_spans = out.text.metric == TextMetric::span_f1;
+  if (is_spans && out.data.format != DataFormat::conll)
+    return fields.error("metric", "span_f1 needs data.format = \"conll\", whose tags are the right spans");
+  const int n_golds = (out.text.gold ? 1 : 0) + (out.text.golds.empty() ? 0 : 1);
+  if (n_golds != (is_spans ? 0 : 1))
+    return fields.error("gold", is_spans
+                                    ? "the tags of the data are the right spans; leave it out"
+                                    : "give either 'gold', the right text, or 'golds', the field that lists several");
+  SMELT_TRY(read_pattern(fields, "gold_extract", out.text.gold_extract));
+  SMELT_ASSIGN(const auto names, fields.texts("normalize"));
+  for (const std::string& name : names) {
+    const auto found = std::find(kNormalize.begin(), kNormalize.end(), name);
+    if (found == kNormalize.end())
+      return fields.error("normalize", fmt::format("'{}' is none of {}", name, fmt::join(kNormalize, ", ")));
+    out.text.normalize.push_back(static_cast<Normalize>(found - kNormalize.begin()));
+  }
+  return fields.finish();
+}
+
+Status read_code(TomlFields fields, TaskDefinition& out) {
+  SMELT_TRY(read_writing(fields, out.writing));
+  SMELT_ASSIGN(out.code.program, read_template(fields, "program"));
+  SandboxLimits& limits = out.code.limits;
+  SMELT_ASSIGN(limits.seconds, fields.number("seconds", limits.seconds, 0.1, 3600));
+  SMELT_ASSIGN(const int64_t mebibytes, fields.integer("memory_mib", 1024, 64, 1 << 20));
+  limits.memory_bytes = static_cast<uint64_t>(mebibytes) << 20;
+  if (const TomlNode* node = fields.find("k")) {
+    const auto* list = std::get_if<TomlNode::Array>(&node->value);
+    for (const TomlNode& each : list != nullptr ? *list : TomlNode::Array{{false, 0}}) {
+      const auto* k = std::get_if<int64_t>(&each.value);
+      if (k == nullptr || *k < 1) return fields.error("k", "not a list of whole numbers from 1");
+      out.code.k.push_back(*k);
+    }
+  }
+  if (out.code.k.empty()) out.code.k = {1};
+  return fields.finish();
+}
+
+Status read_chat(TomlFields& root, TaskDefinition& out) {
+  const TomlNode* node = root.find("chat");
+  if (node == nullptr) return {};
+  TomlFields fields = root.table(*node, "chat");
+  SMELT_TRY(read_optional(fields, "prompt", out.chat.prompt));
+  SMELT_TRY(read_optional(fields, "answer", out.chat.answer));
+  SMELT_TRY(read_pattern(fields, "extract", out.chat.extract));
+  if (out.kind == TaskKind::code) SMELT_TRY(read_optional(fields, "program", out.chat.program));
+  return fields.finish();
+}
+
+// One of the tables [choice], [text] and [code] says what kind of task it is.
+Status read_kind(TomlFields& root, TaskDefinition& out) {
+  const TomlNode* choice = root.find("choice");
+  const TomlNode* text = root.find("text");
+  const TomlNode* code = root.find("code");
+  if ((choice != nullptr) + (text != nullptr) + (code != nullptr) != 1)
+    return root.error("choice", "give one of the tables [choice], [text] and [code]");
+  out.kind = choice != nullptr ? TaskKind::choice : text != nullptr ? TaskKind::text : TaskKind::code;
+  if (choice != nullptr) return read_choice(root.table(*choice, "choice"), out.choice);
+  return text != nullptr ? read_text(root.table(*text, "text"), out) : read_code(root.table(*code, "code"), out);
 }
 
 }  // namespace
@@ -160,8 +254,8 @@ Result<TaskDefinition> parse_task_definition(std::string_view text, const std::s
   SMELT_ASSIGN(out.data, read_data(root.table(*data, "data")));
   SMELT_TRY(read_prompt(root, out));
   SMELT_TRY(read_shots(root, out));
-  SMELT_ASSIGN(const TomlNode* choice, root.get("choice"));
-  SMELT_TRY(read_choice(root.table(*choice, "choice"), out.choice));
+  SMELT_TRY(read_kind(root, out));
+  SMELT_TRY(read_chat(root, out));
   SMELT_TRY(root.finish());
   return out;
 }

@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "eval/tasks/answers.h"
+#include "eval/tasks/pattern.h"
+#include "sandbox/sandbox.h"
 #include "templates/template.h"
 
 namespace smelt {
@@ -40,8 +43,9 @@ enum class DataFormat : uint8_t { jsonl, csv, conll };
 struct DataSpec {
   std::string file;  // relative to the folder that the user gives
   DataFormat format = DataFormat::jsonl;
-  std::string form;                 // what the file is and who publishes it: told where it is missing
-  std::vector<std::string> fields;  // that every row must have
+  std::string form;                  // what the file is and who publishes it: told where it is missing
+  std::vector<std::string> fields;   // that every row must have
+  std::optional<TaskTemplate> keep;  // rows of which it gives "True"; else all
 };
 
 enum class ChoiceMethod : uint8_t { likelihood, constrained };
@@ -56,6 +60,40 @@ struct ChoiceSpec {
   ChoiceMethod method = ChoiceMethod::likelihood;
 };
 
+enum class TextMetric : uint8_t { exact_match, rouge, span_f1 };
+
+// How the model writes: of text and code tasks.
+struct WritingSpec {
+  int64_t max_tokens = 256;
+  std::vector<std::string> stop;
+  std::optional<Pattern> extract;  // what of the text counts: its first group
+  Pattern::Which which = Pattern::Which::first;
+};
+
+// A text, compared with one or several right ones.
+struct TextSpec {
+  TextMetric metric = TextMetric::exact_match;
+  std::optional<TaskTemplate> gold;     // the right text, or …
+  std::string golds;                    // … the item's field that lists several
+  std::optional<Pattern> gold_extract;  // what of it counts
+  std::vector<Normalize> normalize;
+};
+
+// A program, run with its tests.
+struct CodeSpec {
+  std::optional<TaskTemplate> program;  // of `completion`: Python
+  std::vector<int64_t> k;               // of pass@k
+  SandboxLimits limits;
+};
+
+// What differs where the model is asked through its chat template.
+struct ChatSpec {
+  std::optional<TaskTemplate> prompt, answer, program;
+  std::optional<Pattern> extract;
+};
+
+enum class TaskKind : uint8_t { choice, text, code };
+
 struct TaskDefinition {
   std::string file, name, title;
   std::string hash;  // of the file's bytes
@@ -66,7 +104,12 @@ struct TaskDefinition {
   std::string system;                  // with a chat template
   std::optional<TaskTemplate> prompt, answer;
   std::string separator;  // between examples
+  TaskKind kind = TaskKind::choice;
   ChoiceSpec choice;
+  WritingSpec writing;
+  TextSpec text;
+  CodeSpec code;
+  ChatSpec chat;
 };
 
 // Errors name file, line and field; unknown fields are refused.

@@ -53,7 +53,8 @@ TEST(TaskDefinition, RefusalsNameLineAndField) {
       "lists its own");
   EXPECT_EQ(error_of(with("file =", "fiel =")), "x.toml:3: field 'data.file': missing");
   EXPECT_EQ(error_of(with("form =", "from =")), "x.toml:5: field 'data.from': unknown; did you mean 'data.form'?");
-  EXPECT_EQ(error_of(with("[choice]", "[chioce]")), "x.toml:1: field 'choice': missing");
+  EXPECT_EQ(error_of(with("[choice]", "[chioce]")),
+            "x.toml:1: field 'choice': give one of the tables [choice], [text] and [code]");
   EXPECT_EQ(error_of(with("title = \"t\"", "title = 3")), "x.toml:2: field 'title': not a text");
   EXPECT_EQ(error_of(with("[\"a\", \"b\"]", "[\"a\", 2]")), "x.toml:10: field 'choice.labels': not a list of texts");
   EXPECT_EQ(error_of(with("[\"a\", \"b\"]", "[\"a\", \"a\"]")),
@@ -67,10 +68,39 @@ TEST(TaskDefinition, RefusalsNameLineAndField) {
   EXPECT_THAT(error_of(with("title = \"t\"", "title = \"t\"\nname = \"y\"")), HasSubstr("x.toml:3: not TOML: "));
 }
 
+std::string with_kind(const std::string& table) {
+  const std::string good = kGood;
+  return error_of(good.substr(0, good.find("[choice]")) + table);
+}
+
+TEST(TaskDefinition, RefusalsOfTextAndCode) {
+  EXPECT_EQ(with_kind("[text]\nmetric = \"exact_match\"\ngold = \"{{ q }}\"\n"), "no error");
+  EXPECT_THAT(with_kind("[text]\ngold = \"{{ q }}\"\n"), HasSubstr("x.toml:9: field 'text.metric': missing"));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"bleu\"\ngold = \"{{ q }}\"\n"),
+              HasSubstr("'bleu' is none of exact_match, rouge, span_f1"));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"span_f1\"\n"), HasSubstr("span_f1 needs data.format = \"conll\""));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"rouge\"\n"), HasSubstr("give either 'gold'"));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"exact_match\"\ngold = \"{{ q }}\"\nextract = \"(\"\n"),
+              HasSubstr("x.toml:12: field 'text.extract': not a regular expression"));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"exact_match\"\ngold = \"{{ q }}\"\nstop = [\"\"]\n"),
+              HasSubstr("field 'text.stop'"));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"exact_match\"\ngold = \"{{ q }}\"\nmax_tokens = 0\n"),
+              HasSubstr("0 is not from 1"));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"exact_match\"\ngold = \"{{ q }}\"\nnormalize = [\"x\"]\n"),
+              HasSubstr("'x' is none of lower"));
+  EXPECT_EQ(with_kind("[code]\nprogram = \"{{ completion }}\"\nk = [1, 10]\n"), "no error");
+  EXPECT_THAT(with_kind("[code]\nk = [1]\n"), HasSubstr("field 'code.program': missing"));
+  EXPECT_THAT(with_kind("[code]\nprogram = \"x\"\nk = [0]\n"),
+              HasSubstr("field 'code.k': not a list of whole numbers from 1"));
+  EXPECT_THAT(with_kind("[code]\nprogram = \"x\"\nseconds = 0\n"), HasSubstr("field 'code.seconds'"));
+  EXPECT_THAT(with_kind("[text]\nmetric = \"exact_match\"\ngold = \"{{ q }}\"\n[chat]\nprogram = \"x\"\n"),
+              HasSubstr("field 'chat.program': unknown"));
+}
+
 TEST(TaskDefinition, AllThatComeWithSmeltAreSound) {
   const auto tasks = list_tasks({std::string(SMELT_SOURCE_DIR) + "/share/smelt/tasks"});
   ASSERT_TRUE(tasks) << tasks.error().message;
-  EXPECT_GE(tasks->size(), 1U);
+  EXPECT_EQ(tasks->size(), 6U);
   for (const TaskDefinition& task : *tasks) {
     EXPECT_THAT(task.file, testing::EndsWith("/" + task.name + ".toml"));
     EXPECT_NE(task.data.form, "") << task.name;
@@ -110,6 +140,16 @@ TEST(TaskItems, CsvIsReadAsItIsQuoted) {
   EXPECT_EQ((*items)[0].find("q")->find_text()->bytes(), "a, \"b\"\nc");
   EXPECT_EQ((*items)[0].find("r")->find_text()->bytes(), "d");
   EXPECT_EQ((*items)[1].find("q")->find_text()->bytes(), "");
+}
+
+TEST(TaskItems, KeepChoosesRowsAndNumbersStay) {
+  DataSpec spec;
+  spec.keep = *TaskTemplate::parse("{{ n > 1 }}", "keep");
+  const auto items = parse_items("{\"n\": 1}\n{\"n\": 2}\n{\"n\": 3}\n", spec, "d");
+  ASSERT_TRUE(items);
+  ASSERT_EQ(items->size(), 2U);
+  EXPECT_EQ((*items)[0].index, 1);
+  EXPECT_EQ((*items)[1].index, 2);
 }
 
 TEST(TaskItems, ConllSentencesHaveTheirSpans) {

@@ -65,13 +65,18 @@ class ItemReader {
   const DataSpec& spec_;
   const std::string& file_;
   std::vector<TaskItem> items_;
-  int64_t line_ = 0;
+  int64_t line_ = 0, n_rows_ = 0;
 };
 
 Status ItemReader::add(TaskItem item, int64_t line) {
   for (const std::string& name : spec_.fields)
     if (item.find(name) == nullptr) return error_at(file_, line, fmt::format("has no '{}'", name));
-  item.index = std::ssize(items_);
+  item.index = n_rows_++;
+  if (spec_.keep) {
+    auto kept = spec_.keep->render(item);
+    if (!kept) return std::move(kept).error().with_context(file_);
+    if (*kept != "True") return {};
+  }
   items_.push_back(std::move(item));
   return {};
 }

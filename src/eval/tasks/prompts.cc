@@ -29,9 +29,17 @@ Result<Prompter> Prompter::create(const TaskDefinition& definition, std::shared_
   return out;
 }
 
+const TaskTemplate& Prompter::question_template() const {
+  return chat_ && definition_->chat.prompt ? *definition_->chat.prompt : *definition_->prompt;
+}
+
+const TaskTemplate& Prompter::answer_template() const {
+  return chat_ && definition_->chat.answer ? *definition_->chat.answer : *definition_->answer;
+}
+
 Status Prompter::add_shot(const TaskItem& shot) {
-  SMELT_ASSIGN(const std::string question, definition_->prompt->render(shot));
-  SMELT_ASSIGN(const std::string answer, definition_->answer->render(shot));
+  SMELT_ASSIGN(const std::string question, question_template().render(shot));
+  SMELT_ASSIGN(const std::string answer, answer_template().render(shot));
   if (chat_) {
     messages_.push_back({ChatMessage::Role::user, question});
     messages_.push_back({ChatMessage::Role::assistant, std::string(without_leading_spaces(answer))});
@@ -49,7 +57,7 @@ std::vector<TokenId> Prompter::encode(std::string_view text) const {
 }
 
 Result<TaskPrompt> Prompter::ask(const TaskItem& item) const {
-  SMELT_ASSIGN(const std::string question, definition_->prompt->render(item));
+  SMELT_ASSIGN(const std::string question, question_template().render(item));
   TaskPrompt out;
   if (chat_) {
     std::vector<ChatMessage> messages = messages_;

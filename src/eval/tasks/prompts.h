@@ -34,6 +34,8 @@ class Prompter {
  private:
   Prompter(const TaskDefinition& definition, std::shared_ptr<const Tokenizer> tokenizer)
       : definition_(&definition), tokenizer_(std::move(tokenizer)) {}
+  const TaskTemplate& question_template() const;
+  const TaskTemplate& answer_template() const;
   Status add_shot(const TaskItem& shot);
   std::vector<TokenId> encode(std::string_view text) const;
 

@@ -42,7 +42,16 @@ class TaskRunner {
   virtual Result<TaskRecord> run(const PreparedItem& prepared, PrefixSession& session) = 0;
 };
 
-Result<std::unique_ptr<TaskRunner>> make_choice_runner(const RunnerContext& context);
+std::unique_ptr<TaskRunner> make_choice_runner(const RunnerContext& context);
+std::unique_ptr<TaskRunner> make_text_runner(const RunnerContext& context);
+// An error where no sandbox is to be had, unless the options do without.
+Result<std::unique_ptr<TaskRunner>> make_code_runner(const RunnerContext& context);
+
+// What the model writes behind the prompt, as the definition bounds it; `sample` counts texts of one item.
+Result<std::string> write_answer(const RunnerContext& context, const PreparedItem& prepared, int64_t sample,
+                                 PrefixSession& session);
+// What of it counts: the definition's pattern; the whole text where that is not found.
+std::string extract_answer(const RunnerContext& context, const std::string& text);
 
 // Without the tokens cut off at the begin; a begin token of the vocabulary stays.
 std::vector<TokenId> cut_begin(std::vector<TokenId> ids, int64_t n_cut, const Vocab& vocab);

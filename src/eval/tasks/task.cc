@@ -91,11 +91,13 @@ Result<std::vector<PreparedItem>> prepare_all(TaskRunner& runner, const TaskInpu
   return out;
 }
 
-// Prompts that leave no room for the answer lose their begin. Gives the context that all need.
-Result<int64_t> fit_context(std::vector<PreparedItem>& prepared, int64_t n_ctx) {
+// Prompts that leave no room for the answer lose their begin; texts that the model writes have half of the context at
+// most. Gives the context that all need.
+Result<int64_t> fit_context(std::vector<PreparedItem>& prepared, TaskKind kind, int64_t n_ctx) {
   int64_t most = 2;
   for (PreparedItem& each : prepared) {
     const int64_t n_prompt = std::ssize(each.prompt.ids);
+    if (kind != TaskKind::choice) each.n_answer = std::min(each.n_answer, n_ctx / 2);
     if (each.n_answer + 2 > n_ctx)
       return input_error(fmt::format("item {}: the answer may take {} tokens, the context has {}", each.item->index,
                                      each.n_answer, n_ctx));
@@ -112,6 +114,17 @@ Result<std::vector<TokenId>> common_prefix(const Prompter& prompter, const TaskI
   const auto end = std::mismatch(first.ids.begin(), first.ids.end(), other.ids.begin(), other.ids.end()).first;
   return std::vector<TokenId>(first.ids.begin(),
                               std::min(end, first.ids.begin() + std::min(n_ctx, std::ssize(first.ids))));
+}
+
+Result<std::unique_ptr<TaskRunner>> make_runner(const RunnerContext& context) {
+  const TaskKind kind = context.definition.kind;
+  const TaskOptions& options = context.options;
+  if (options.method && kind != TaskKind::choice) return usage_error("--method is for tasks with choices");
+  if (options.n_samples > 1 && kind != TaskKind::code) return usage_error("--samples is for tasks of code");
+  if (options.n_samples > 1 && options.temperature == 0)
+    return usage_error("--samples: all would be equal at --temp 0; give a temperature, such as 0.8");
+  if (kind == TaskKind::code) return make_code_runner(context);
+  return kind == TaskKind::choice ? make_choice_runner(context) : make_text_runner(context);
 }
 
 struct Work {
@@ -161,11 +174,11 @@ Result<TaskReport> run_task(const LoadedModel& model, const TaskInputs& inputs, 
   const Stopwatch watch;
   SMELT_ASSIGN(const std::vector<TaskItem> shots, choose_shots(inputs, options));
   SMELT_ASSIGN(const Prompter prompter, Prompter::create(inputs.definition, model.tokenizer, shots, options.chat));
-  SMELT_ASSIGN(const auto runner, make_choice_runner({inputs.definition, options, model, prompter, job.cancel}));
+  SMELT_ASSIGN(const auto runner, make_runner({inputs.definition, options, model, prompter, job.cancel}));
   const std::vector<int64_t> order = choose_items(inputs, options);
   SMELT_ASSIGN(std::vector<PreparedItem> prepared, prepare_all(*runner, inputs, order));
   const int64_t longest = options.n_ctx > 0 ? options.n_ctx : model.model->config().n_ctx_train;
-  SMELT_ASSIGN(const int64_t n_ctx, fit_context(prepared, longest));
+  SMELT_ASSIGN(const int64_t n_ctx, fit_context(prepared, inputs.definition.kind, longest));
   SMELT_ASSIGN(std::vector<TokenId> prefix, common_prefix(prompter, inputs, n_ctx));
   SMELT_ASSIGN(PrefixSession session, make_session(model, options, n_ctx, std::move(prefix)));
 
@@ -173,6 +186,7 @@ Result<TaskReport> run_task(const LoadedModel& model, const TaskInputs& inputs, 
   report.task = inputs.definition.name;
   report.n_items = std::ssize(prepared);
   report.n_shots = std::ssize(shots);
+  report.n_samples = options.n_samples;
   report.seed = options.seed;
   report.model_hash = hash_model(model);
   report.data_sha256 = inputs.data_sha256;
@@ -181,14 +195,15 @@ Result<TaskReport> run_task(const LoadedModel& model, const TaskInputs& inputs, 
                ItemsFile::open(options.items_path, options.items_mode, settings_of(inputs, options, report)));
   std::map<int64_t, TaskRecord> records;  // by item
   for (TaskRecord& record : file.take_records()) records.emplace(record.index, std::move(record));
-  for (const int64_t i : order) report.n_resumed += records.contains(i) ? 1 : 0;
+  for (const int64_t i : order)
+    report.n_resumed += records.contains(inputs.items[static_cast<size_t>(i)].index) ? 1 : 0;
   SMELT_TRY(answer_all({*runner, session, file, model, job}, prepared, records));
 
   std::vector<TaskRecord> counted;  // by item, whatever the order they were asked in
   std::sort(prepared.begin(), prepared.end(),
             [](const auto& a, const auto& b) { return a.item->index < b.item->index; });
   for (const PreparedItem& each : prepared) counted.push_back(records.at(each.item->index));
-  report.metrics = mean_metrics(counted);
+  report.metrics = make_metrics(inputs.definition, counted, options.seed);
   report.seconds = watch.seconds();
   return report;
 }

@@ -30,7 +30,10 @@ struct TaskOptions {
   uint64_t seed = 0;  // of examples, of the choice of items, of sampling and of the bootstrap
   bool chat = false;  // ask through the model's chat template
   std::optional<ChoiceMethod> method;
-  int64_t n_ctx = 0;  // at most; 0: the training context
+  int64_t n_samples = 1;    // programs written for each item of a code task
+  double temperature = 0;   // of text and code; 0: always the likeliest token
+  bool unconfined = false;  // run programs without a sandbox
+  int64_t n_ctx = 0;        // at most; 0: the training context
   int n_threads = 0;
   KvType kv_type = KvType::f16;
   Compute compute = Compute::int8;  // of the model that is given; told in the items file
@@ -50,6 +53,7 @@ struct TaskReport {
   int64_t n_resumed = 0;  // of them taken from the items file
   int64_t n_cut = 0;      // of them with a prompt cut to the context
   int64_t n_shots = 0;
+  int64_t n_samples = 1;
   uint64_t seed = 0;
   std::string model_hash, data_sha256;
   double seconds = 0;
