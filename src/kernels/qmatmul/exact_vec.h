@@ -93,11 +93,11 @@ struct BlockFactors {
 constexpr int kBatch = 8;  // tokens whose sums and products the registers hold beside a block's codes
 
 // Few tokens read weights at the speed of memory, and a group's planes are too short for the processor to notice them
-// in time: while a group is computed, the next one is fetched, in the order of memory.
+// in time: while a group is computed, a later one is fetched, in the order of memory.
 template <class V, class Codec>
 struct FetchAhead {
   const std::byte* at;  // null: nothing
-  bool once;            // for one reading: past the larger caches
+  FetchInto into;
   // Step s of the kSubs of a block.
   template <int s>
   SMELT_INLINE void step() {
@@ -105,14 +105,27 @@ struct FetchAhead {
     if (at == nullptr) return;
     constexpr int kLines = (Codec::kBytes + 63) / 64;
     for (int i = s * kLines / Codec::kSubs; i < (s + 1) * kLines / Codec::kSubs; ++i) {
-      if (once)
+      if (into == FetchInto::past_larger_caches)
         V::prefetch_once(at + 64 * i);
+      else if (into == FetchInto::second_cache)
+        V::prefetch_second(at + 64 * i);
       else
         V::prefetch(at + 64 * i);
     }
     if constexpr (s == Codec::kSubs - 1) at += Codec::kBytes;
   }
 };
+
+// What to fetch while group g is computed: the next one, or where that is soon done, the one after it.
+template <class Codec>
+const std::byte* group_to_fetch(const QTile& tile, int64_t g) {
+  constexpr int64_t kLeastDistance = 16384;
+  const int64_t group_bytes = tile.k / (32 * Codec::kSubs) * Codec::kBytes;
+  const bool is_far = tile.fetch == FetchInto::second_cache && group_bytes < kLeastDistance;
+  const int64_t next = g + (is_far ? 2 : 1);
+  if (next < tile.n_groups) return tile.groups[next];
+  return next - tile.n_groups < tile.n_groups ? tile.ahead[next - tile.n_groups] : nullptr;
+}
 
 // T tokens of the tile from token `first` on. Codes stay in registers.
 template <class V, class Codec, int T>
@@ -121,7 +134,7 @@ void exact_few_tokens(const QTile& tile, int64_t first) {
   const int64_t stride = tile.k / 32;
   for (int64_t g = 0; g < tile.n_groups; ++g) {
     Codec codec(tile.groups[g], blocks);
-    FetchAhead<V, Codec> ahead{g + 1 < tile.n_groups ? tile.groups[g + 1] : tile.ahead[0], tile.m <= kBatch};
+    FetchAhead<V, Codec> ahead{group_to_fetch<Codec>(tile, g), tile.m <= kBatch ? tile.fetch : FetchInto::all_caches};
     typename V::Floats sums[T];
     for (int t = 0; t < T; ++t) sums[t] = V::set1(tile.poison[first + t]);
     const ActivationBlock* x = tile.x + first * stride;
@@ -236,8 +249,10 @@ void exact_several_tokens(const QTile& tile) {
   // several.
   const auto codec_at = [&](int64_t g) { return Codec(tile.groups[g < tile.n_groups ? g : 0], blocks); };
   Codec codecs[kPanelGroups] = {codec_at(0), codec_at(1), codec_at(2), codec_at(3)};
-  FetchAhead<V, Codec> ahead[kPanelGroups] = {
-      {tile.ahead[0], false}, {tile.ahead[1], false}, {tile.ahead[2], false}, {tile.ahead[3], false}};
+  FetchAhead<V, Codec> ahead[kPanelGroups] = {{tile.ahead[0], FetchInto::all_caches},
+                                              {tile.ahead[1], FetchInto::all_caches},
+                                              {tile.ahead[2], FetchInto::all_caches},
+                                              {tile.ahead[3], FetchInto::all_caches}};
   const int64_t n_groups = (tile.n_groups + V::kTileGroups - 1) / V::kTileGroups * V::kTileGroups;
   for (int64_t t = 0; t < tile.m; ++t) {
     for (int64_t g = 0; g < n_groups; ++g)

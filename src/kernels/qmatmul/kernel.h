@@ -30,6 +30,9 @@ struct alignas(64) PrefillPanel {
   uint32_t scale[kChunkBlocks][kPanelGroups][16];  // bits of the f32 scale, less those of 1.0F
 };
 
+// Where weights that are read once for a few tokens are fetched to.
+enum class FetchInto : uint8_t { all_caches, second_cache, past_larger_caches };
+
 // Up to kPanelGroups groups of weights times m rows of activations.
 struct QTile {
   const std::byte* groups[kPanelGroups];  // rows16-packed groups of 16 rows, the first n_groups of them
@@ -37,8 +40,9 @@ struct QTile {
   int64_t k;
   int64_t n_groups;
   const std::byte* ahead[kPanelGroups];  // what will probably be read in a group's place next, to be fetched; or null
-  const ActivationBlock* x;              // [m][k / 32]
-  const float* poison;                   // [m]
+  FetchInto fetch;
+  const ActivationBlock* x;  // [m][k / 32]
+  const float* poison;       // [m]
   int64_t m;
   float* out;  // [m][out_stride]: 16 values a group, and room for kPanelGroups
   int64_t out_stride;

@@ -48,6 +48,7 @@ struct LanesNeon {
   static constexpr bool kManyRegisters = false;  // for the codes of a block beside the sums of 8 tokens
 
   static void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+  static void prefetch_second(const void* p) { __builtin_prefetch(p, 0, 2); }
   static void prefetch_once(const void* p) { __builtin_prefetch(p, 0, 0); }
 
   // Bytes: codes.

@@ -42,6 +42,7 @@ struct LanesPortable {
   }
 
   static void prefetch(const void*) {}
+  static void prefetch_second(const void*) {}
   static void prefetch_once(const void*) {}
 
   static Bytes load(const void* p) { return load_as<Bytes>(p); }

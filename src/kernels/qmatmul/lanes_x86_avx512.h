@@ -32,6 +32,7 @@ struct Lanes512 {
 
   // Not by the intrinsic: g++ 12 drops loops that do nothing else.
   static void prefetch(const void* p) { asm volatile("prefetcht0 %0" : : "m"(*static_cast<const char*>(p))); }
+  static void prefetch_second(const void* p) { asm volatile("prefetcht1 %0" : : "m"(*static_cast<const char*>(p))); }
   static void prefetch_once(const void* p) { asm volatile("prefetchnta %0" : : "m"(*static_cast<const char*>(p))); }
 
   // Bytes: codes.

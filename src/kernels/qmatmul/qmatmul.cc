@@ -28,6 +28,19 @@ constexpr int64_t kPanelFloats =
 int64_t panels_of(const TensorView& w) { return (w.rows() + kPanelRows - 1) / kPanelRows; }
 int64_t scratch_stride(int64_t m) { return kPanelFloats + m * kPanelRows; }
 
+// Intel's PREFETCHNTA fills the first cache, which has room for 16 lines under way: decoding then reads memory at half
+// the speed. AMD's is the fastest there is. Figures: docs/benchmarks.md.
+FetchInto best_fetch() {
+#if defined(__x86_64__)
+  static const bool is_intel = [] {
+    __builtin_cpu_init();
+    return __builtin_cpu_is("intel") != 0;
+  }();
+  if (is_intel) return FetchInto::second_cache;
+#endif
+  return FetchInto::past_larger_caches;
+}
+
 // What all panels of one call share.
 struct Job {
   const QuantizedRows& x;
@@ -43,6 +56,7 @@ struct Job {
             .k = x.k,
             .n_groups = 0,
             .ahead = {},
+            .fetch = best_fetch(),
             .x = x.blocks,
             .poison = x.poison,
             .m = x.m,
