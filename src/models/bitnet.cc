@@ -1,6 +1,6 @@
 // The BitNet b1.58 family (Ma et al., arXiv 2402.17764): Llama's decoder with ternary weights, a squared ReLU, and
 // norms between attention and feed-forward and the matrices after them. Weights are taken as they stand, ternary or
-// not, and activations are not rounded to 8 bits; the packed folders of other tools are refused by quantization_config.
+// not, and activations are not rounded to 8 bits; packed folders are decoded below (formats/packed/bitnet.cc).
 #include "models/config_reader.h"
 #include "models/decoder.h"
 #include "models/decoder_names.h"
