@@ -40,7 +40,7 @@ class TreeMaker {
     TomlNode::Table out;
     for (const auto& [key, node] : table) {
       SMELT_ASSIGN(TomlNode value, make(node, depth + 1));
-      out.emplace_back(std::string(key.str()), std::move(value));
+      out.push_back({std::string(key.str()), std::move(value)});
     }
     return TomlNode{std::move(out), table.source().begin.line};
   }
@@ -84,8 +84,8 @@ Error TomlFields::error(const std::string& key, const std::string& what) const {
 const TomlNode* TomlFields::look(const std::string& key) const {
   const auto* table = std::get_if<TomlNode::Table>(&node_.value);
   if (table == nullptr) return nullptr;
-  const auto found = std::find_if(table->begin(), table->end(), [&](const auto& entry) { return entry.first == key; });
-  return found == table->end() ? nullptr : &found->second;
+  const auto found = std::find_if(table->begin(), table->end(), [&](const auto& entry) { return entry.key == key; });
+  return found == table->end() ? nullptr : &found->node;
 }
 
 const TomlNode* TomlFields::find(const std::string& key) {

@@ -13,11 +13,18 @@
 
 namespace smelt {
 
+struct TomlMember;
+
 struct TomlNode {
   using Array = std::vector<TomlNode>;
-  using Table = std::vector<std::pair<std::string, TomlNode>>;  // by key
+  using Table = std::vector<TomlMember>;  // by key
   std::variant<bool, int64_t, double, std::string, Array, Table> value;
   int64_t line = 0;  // from 1
+};
+
+struct TomlMember {
+  std::string key;
+  TomlNode node;
 };
 
 // The whole document as a table. Dates and times are refused. Errors begin with the file's name and the line.
