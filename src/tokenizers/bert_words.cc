@@ -2,9 +2,12 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/text.h"
+#include "tokenizers/unicode_forms.h"
 
 namespace smelt {
 namespace {
@@ -56,7 +59,59 @@ Kind kind_of_category(utf8proc_category_t category) {
   }
 }
 
+template <class T>
+struct Range {
+  char32_t first, last;
+  T value;
+};
+
+constexpr Range<Kind> kKinds[] = {
+#define SMELT_BERT_KIND(first, last, kind) {first, last, Kind::kind},
+#define SMELT_BERT_MARK(...)
+#define SMELT_BERT_CAPITAL(...)
+#include "tokenizers/bert_characters.inc"
+#undef SMELT_BERT_KIND
+#undef SMELT_BERT_MARK
+};
+
+constexpr Range<bool> kMarks[] = {
+#define SMELT_BERT_KIND(...)
+#define SMELT_BERT_MARK(first, last, stripped) {first, last, stripped},
+#include "tokenizers/bert_characters.inc"
+#undef SMELT_BERT_MARK
+#undef SMELT_BERT_CAPITAL
+};
+
+constexpr Range<int32_t> kCapitals[] = {
+#define SMELT_BERT_MARK(...)
+#define SMELT_BERT_CAPITAL(first, last, distance) {first, last, distance},
+#include "tokenizers/bert_characters.inc"
+#undef SMELT_BERT_KIND
+#undef SMELT_BERT_MARK
+#undef SMELT_BERT_CAPITAL
+};
+
+template <class T, size_t n>
+std::optional<T> find_value(const Range<T> (&ranges)[n], char32_t c) {
+  const auto* after = std::upper_bound(ranges, ranges + n, c,
+                                       [](char32_t value, const Range<T>& range) { return value < range.first; });
+  if (after == ranges || c > (after - 1)->last) return std::nullopt;
+  return (after - 1)->value;
+}
+
+bool is_accent(char32_t c) {
+  const bool mark = utf8proc_category(static_cast<utf8proc_int32_t>(c)) == UTF8PROC_CATEGORY_MN;
+  return find_value(kMarks, c).value_or(mark);
+}
+
+char32_t small_letter(char32_t c) {
+  const auto distance = find_value(kCapitals, c);
+  if (distance) return static_cast<char32_t>(static_cast<int32_t>(c) + *distance);
+  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
+}
+
 Kind kind_of(char32_t c) {
+  if (const auto kind = c < 0x80 ? std::nullopt : find_value(kKinds, c)) return *kind;
   if (c == '\t' || c == '\n' || c == '\r') return Kind::space;
   if (c == 0 || c == 0xFFFD) return Kind::dropped;
   if (is_ascii_punctuation(c) || is_chinese(c)) return Kind::separate;
@@ -65,14 +120,18 @@ Kind kind_of(char32_t c) {
 
 // Decomposes c, drops the accents and makes the rest small.
 void append_plain(char32_t c, std::u32string& out) {
+  if (is_newer_character(c)) {  // has no decomposition there
+    if (!is_accent(c)) out += small_letter(c);
+    return;
+  }
   std::array<utf8proc_int32_t, 32> parts = {};
   int last_boundclass = 0;
   const utf8proc_ssize_t n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), parts.data(), parts.size(),
                                                      UTF8PROC_DECOMPOSE, &last_boundclass);
   for (utf8proc_ssize_t i = 0; i < n && i < static_cast<utf8proc_ssize_t>(parts.size()); ++i) {
     const utf8proc_int32_t part = parts[static_cast<size_t>(i)];
-    if (utf8proc_category(part) == UTF8PROC_CATEGORY_MN) continue;
-    out += static_cast<char32_t>(utf8proc_tolower(part));
+    const auto character = static_cast<char32_t>(part);
+    if (!is_accent(character)) out += small_letter(character);
   }
 }
 

@@ -2,13 +2,16 @@
 // Method: Sennrich et al. 2016 (arXiv:1508.07909) over bytes as in Radford et al. 2019.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <optional>
-#include <unordered_map>
 
 #include "base/text.h"
 #include "tokenizers/byte_alphabet.h"
 #include "tokenizers/engine.h"
+#include "tokenizers/merge_table.h"
 #include "tokenizers/pair_merger.h"
 #include "tokenizers/pre_tokenizer.h"
 #include "tokenizers/unicode_forms.h"
@@ -28,19 +31,22 @@ class ByteBpe : public TokenizerEngine {
   }
 
  private:
-  struct RankedMerge {
-    int32_t rank;
-    TokenId id;
-  };
-  static uint64_t pair_key(TokenId left, TokenId right) {
-    return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
-  }
   Result<TokenId> resolve(const std::string& letters, size_t rank) const;
+  Status index_words();
   void encode_word(std::string_view word, PairMerger& merger, std::vector<TokenId>& ids) const;
+  void merge_word(std::string_view word, PairMerger& merger, std::vector<TokenId>& ids) const;
+  void merge_short_word(std::string_view word, std::vector<TokenId>& ids) const;
+  void append(TokenId id, std::string_view text, std::vector<TokenId>& ids) const;
 
   std::optional<PreTokenizer> pre_tokenizer_;
   std::array<TokenId, 256> letters_ = {};  // the tokens of single bytes, -1 for none
-  std::unordered_map<uint64_t, RankedMerge> merges_;
+  MergeTable merges_;
+  // Most words are tokens as a whole. Whether merging comes to that token is found out when it is first met: not all
+  // do.
+  enum class Whole : uint8_t { unknown, yes, no };
+  std::vector<Token> spelled_;  // the tokens in bytes, for words_
+  TokenIndex words_;
+  mutable std::vector<std::atomic<Whole>> whole_;
 };
 
 // A user-defined token is spelled in plain bytes, but merges speak of it in letters.
@@ -65,9 +71,20 @@ Status ByteBpe::build_model() {
     SMELT_ASSIGN(const TokenId left_id, resolve(left, rank));
     SMELT_ASSIGN(const TokenId right_id, resolve(right, rank));
     SMELT_ASSIGN(const TokenId id, resolve(left + right, rank));
-    merges_.try_emplace(pair_key(left_id, right_id), RankedMerge{static_cast<int32_t>(rank), id});
+    merges_.add(left_id, right_id, {static_cast<int32_t>(rank), id});
   }
-  return {};
+  return index_words();
+}
+
+Status ByteBpe::index_words() {
+  spelled_.resize(vocab_.tokens.size());
+  for (size_t i = 0; i < spelled_.size(); ++i) {
+    const Token& each = vocab_.tokens[i];
+    const bool in_letters = each.type == TokenType::normal || each.type == TokenType::unused;
+    if (in_letters) spelled_[i].text = bytes_of_letters(each.text).value_or("");
+  }
+  whole_ = std::vector<std::atomic<Whole>>(spelled_.size());
+  return words_.build(spelled_);
 }
 
 void ByteBpe::encode_text(std::string_view text, bool /*at_start*/, std::vector<TokenId>& ids) const {
@@ -78,29 +95,75 @@ void ByteBpe::encode_text(std::string_view text, bool /*at_start*/, std::vector<
   }
 }
 
-void ByteBpe::encode_word(std::string_view word, PairMerger& merger, std::vector<TokenId>& ids) const {
-  if (vocab_.ignore_merges) {
-    const TokenId whole = index_.find(letters_of_bytes(word));
-    if (whole >= 0) return ids.push_back(whole);
+void ByteBpe::append(TokenId id, std::string_view text, std::vector<TokenId>& ids) const {
+  if (id >= 0) {
+    ids.push_back(id);
+  } else {
+    append_uncovered(text, ids);
   }
+}
+
+void ByteBpe::encode_word(std::string_view word, PairMerger& merger, std::vector<TokenId>& ids) const {
+  const TokenId whole = words_.find(word);
+  if (whole < 0) return merge_word(word, merger, ids);
+  std::atomic<Whole>& known = whole_[static_cast<size_t>(whole)];
+  const Whole before = known.load(std::memory_order_relaxed);
+  if (vocab_.ignore_merges || before == Whole::yes) return ids.push_back(whole);
+  const size_t n_before = ids.size();
+  merge_word(word, merger, ids);
+  if (before != Whole::unknown) return;
+  const bool came_to_it = ids.size() == n_before + 1 && ids.back() == whole;
+  known.store(came_to_it ? Whole::yes : Whole::no, std::memory_order_relaxed);
+}
+
+constexpr size_t kShortWord = 48;  // bytes; up to here looking at all pairs is quicker than a queue
+
+void ByteBpe::merge_short_word(std::string_view word, std::vector<TokenId>& ids) const {
+  struct Part {
+    TokenId id;
+    uint32_t begin;
+    MergeTable::Merge next;  // with the part behind it
+  };
+  std::array<Part, kShortWord> parts;
+  size_t n = word.size();
+  for (size_t i = 0; i < n; ++i) parts[i] = {letters_[static_cast<uint8_t>(word[i])], static_cast<uint32_t>(i), {}};
+  const auto look_up = [&](size_t i) {
+    const bool pair = i + 1 < n && parts[i].id >= 0 && parts[i + 1].id >= 0;
+    parts[i].next = pair ? merges_.find(parts[i].id, parts[i + 1].id) : MergeTable::Merge();
+  };
+  for (size_t i = 0; i < n; ++i) look_up(i);
+  while (true) {
+    size_t best = n;
+    for (size_t i = 0; i + 1 < n; ++i) {
+      if (parts[i].next.id >= 0 && (best == n || parts[i].next.rank < parts[best].next.rank)) best = i;
+    }
+    if (best == n) break;
+    parts[best].id = parts[best].next.id;
+    std::move(parts.begin() + static_cast<std::ptrdiff_t>(best) + 2, parts.begin() + static_cast<std::ptrdiff_t>(n),
+              parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+    --n;
+    look_up(best);
+    if (best > 0) look_up(best - 1);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    const size_t end = i + 1 < n ? parts[i + 1].begin : word.size();
+    append(parts[i].id, word.substr(parts[i].begin, end - parts[i].begin), ids);
+  }
+}
+
+void ByteBpe::merge_word(std::string_view word, PairMerger& merger, std::vector<TokenId>& ids) const {
+  if (word.size() <= kShortWord) return merge_short_word(word, ids);
   merger.clear();
   for (size_t i = 0; i < word.size(); ++i) {
     merger.add_symbol(word.substr(i, 1), letters_[static_cast<uint8_t>(word[i])]);
   }
   const auto find_merge = [&](const PairMerger::Symbol& left, const PairMerger::Symbol& right) {
     if (left.id < 0 || right.id < 0) return PairMerger::Merge();
-    const auto it = merges_.find(pair_key(left.id, right.id));
-    if (it == merges_.end()) return PairMerger::Merge();
-    return PairMerger::Merge{static_cast<double>(it->second.rank), it->second.id};
+    const MergeTable::Merge merge = merges_.find(left.id, right.id);
+    return PairMerger::Merge{static_cast<double>(merge.rank), merge.id};
   };
   merger.run(find_merge, [](const auto&...) {});
-  merger.for_each([&](const PairMerger::Symbol& symbol) {
-    if (symbol.id >= 0) {
-      ids.push_back(symbol.id);
-    } else {
-      append_uncovered(symbol.text(), ids);
-    }
-  });
+  merger.for_each([&](const PairMerger::Symbol& symbol) { append(symbol.id, symbol.text(), ids); });
 }
 
 }  // namespace

@@ -36,9 +36,19 @@ Status TokenizerEngine::check_ids() const {
   const struct {
     const char* name;
     const std::optional<TokenId>& id;
-  } specials[] = {{"bos", vocab_.bos},         {"eos", vocab_.eos},         {"eot", vocab_.eot},
-                  {"unknown", vocab_.unknown}, {"padding", vocab_.padding}, {"separator", vocab_.separator},
-                  {"mask", vocab_.mask}};
+  } specials[] = {{"bos", vocab_.bos},
+                  {"eos", vocab_.eos},
+                  {"eot", vocab_.eot},
+                  {"unknown", vocab_.unknown},
+                  {"padding", vocab_.padding},
+                  {"separator", vocab_.separator},
+                  {"mask", vocab_.mask},
+                  {"fim prefix", vocab_.fim_prefix},
+                  {"fim suffix", vocab_.fim_suffix},
+                  {"fim middle", vocab_.fim_middle},
+                  {"fim pad", vocab_.fim_pad},
+                  {"fim repository", vocab_.fim_repository},
+                  {"fim separator", vocab_.fim_separator}};
   for (const auto& [name, id] : specials) {
     if (id && (*id < 0 || *id >= n)) {
       return input_error(fmt::format("the {} token has id {}, allowed 0 … {}", name, *id, n - 1));
@@ -67,8 +77,8 @@ Status TokenizerEngine::build() {
   for (size_t i = 0; i < vocab_.tokens.size(); ++i) {
     const Token& each = vocab_.tokens[i];
     const auto id = static_cast<TokenId>(i);
-    if (each.type == TokenType::user_defined) user_defined_.add(each.text, id);
-    if (each.type == TokenType::user_defined || is_hidden(each.type)) special_.add(each.text, id);
+    if (each.type == TokenType::user_defined) user_defined_.add(each, id);
+    if (each.type == TokenType::user_defined || is_hidden(each.type)) special_.add(each, id);
   }
   user_defined_.finish();
   special_.finish();

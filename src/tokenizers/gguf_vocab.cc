@@ -162,6 +162,22 @@ Status read_flags(const Metadata& metadata, Vocab& vocab) {
   return {};
 }
 
+Status read_token_flags(const Metadata& metadata, Vocab& vocab) {
+  SMELT_ASSIGN(const auto numbers, metadata.find_ints(kTokenFlags));
+  if (!numbers) return {};
+  for (size_t i = 0; i + 1 < numbers->size(); i += 2) {
+    const int64_t id = (*numbers)[i], flags = (*numbers)[i + 1];
+    if (id < 0 || id >= static_cast<int64_t>(vocab.tokens.size()) || flags < 0 || flags > 15) {
+      return input_error(
+          fmt::format("{}: value {} is no token of the vocabulary and its flags", metadata.title(kTokenFlags), i));
+    }
+    Token& token = vocab.tokens[static_cast<size_t>(id)];
+    token.strips_left = (flags & 1) != 0, token.strips_right = (flags & 2) != 0, token.single_word = (flags & 4) != 0;
+    token.normalized = (flags & 8) != 0;
+  }
+  return {};
+}
+
 Status read_charsmap(const Metadata& metadata, Vocab& vocab) {
   SMELT_ASSIGN(const auto bytes, metadata.find_ints(kCharsmap));
   if (!bytes) return {};
@@ -186,8 +202,10 @@ Result<Vocab> parse_gguf_vocab(const Metadata& metadata) {
   SMELT_TRY(read_ids(metadata, vocab));
   SMELT_TRY(read_flags(metadata, vocab));
   SMELT_TRY(read_charsmap(metadata, vocab));
+  SMELT_TRY(read_token_flags(metadata, vocab));
   SMELT_ASSIGN(auto chat_template, metadata.find_string(kChatTemplate));
   vocab.chat_template = std::move(chat_template).value_or("");
+  add_fim_tokens(vocab);
   add_end_tokens(vocab);
   return vocab;
 }

@@ -74,6 +74,19 @@ void add_charsmap(const Vocab& vocab, Metadata& metadata) {
   metadata.set(kCharsmap, {MetaType::array, MetaArray{MetaType::u8, std::move(bytes)}});
 }
 
+void add_token_flags(const Vocab& vocab, Metadata& metadata) {
+  std::vector<int64_t> numbers;
+  for (size_t i = 0; i < vocab.tokens.size(); ++i) {
+    const Token& token = vocab.tokens[i];
+    const int flags = (token.strips_left ? 1 : 0) + (token.strips_right ? 2 : 0) + (token.single_word ? 4 : 0) +
+                      (token.normalized ? 8 : 0);
+    if (flags == 0) continue;
+    numbers.push_back(static_cast<int64_t>(i));
+    numbers.push_back(flags);
+  }
+  if (!numbers.empty()) metadata.set(kTokenFlags, MetaValue::of_i32s(std::move(numbers)));
+}
+
 }  // namespace
 
 void add_gguf_vocab(const Vocab& vocab, Metadata& metadata) {
@@ -83,6 +96,7 @@ void add_gguf_vocab(const Vocab& vocab, Metadata& metadata) {
   add_ids(vocab, metadata);
   add_flags(vocab, metadata);
   add_charsmap(vocab, metadata);
+  add_token_flags(vocab, metadata);
   if (!vocab.chat_template.empty()) metadata.set(kChatTemplate, MetaValue::of_string(vocab.chat_template));
 }
 

@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <pcre2.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.h"
 
 namespace smelt {
@@ -49,14 +52,55 @@ const Family* find_family(const std::string& name) {
 constexpr std::string_view kTrailingBlanks = R"(\s+$)";
 constexpr const char* kLinearTrailingBlanks = R"((?<!\s)\s++$)";
 
+// How the expressions begin whose first match at an ASCII letter, or at a space in front of one, is the space and all
+// letters that follow: what stands before the alternative that finds them begins with an apostrophe.
+constexpr std::string_view kWordExpressions[] = {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+|)",
+                                                 R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)"};
+
+bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// Bytes of the space and the letters at the beginning of the text, if neither it nor what ends them asks for Unicode's
+// tables; else 0. Most of English text is found so, in a tenth of the time.
+size_t plain_word(std::string_view text) {
+  size_t at = text.front() == ' ' ? 1 : 0;
+  const size_t begin = at;
+  while (at < text.size() && is_ascii_letter(text[at])) ++at;
+  const bool ends_plainly = at == text.size() || static_cast<uint8_t>(text[at]) < 0x80;
+  return at > begin && ends_plainly ? at : 0;
+}
+
 // Control characters are neither letters nor numbers, spaces or punctuation, as U+FFFD would be none.
 constexpr char kStandIn = '\x01';
 // U+180E, a format character that PCRE2 still counts as a space; U+200B is another that it does not.
 constexpr std::string_view kFormerSpace = "\xE1\xA0\x8E";
 constexpr std::string_view kFormat = "\xE2\x80\x8B";
 
+struct NewerCharacters {
+  char32_t first, last, stand_in;
+};
+constexpr NewerCharacters kNewer[] = {
+#define SMELT_NEWER(first, last, stand_in) {first, last, stand_in},
+#include "tokenizers/newer_characters.inc"
+#undef SMELT_NEWER
+};
+
+// A character that PCRE2 may be too old for: one of the same category and length, else the character itself.
+char32_t known_character(char32_t c) {
+  const auto* after =
+      std::upper_bound(std::begin(kNewer), std::end(kNewer), c,
+                       [](char32_t value, const NewerCharacters& range) { return value < range.first; });
+  if (after == std::begin(kNewer) || c > (after - 1)->last) return c;
+  return (after - 1)->stand_in;
+}
+
+// Newer characters have three bytes or four, and of the former none is frequent: E0-E3 and EA begin them.
+bool may_be_newer(char first) {
+  const auto byte = static_cast<uint8_t>(first);
+  return byte >= 0xF0 || (byte >= 0xE0 && byte <= 0xE3) || byte == 0xEA;
+}
+
 bool needs_stand_ins(std::string_view text) {
-  return text.find(kFormerSpace) != std::string_view::npos || !is_valid_utf8(text);
+  return std::any_of(text.begin(), text.end(), may_be_newer) || !is_valid_utf8(text);
 }
 
 // The text, at the same length, with what PCRE2 must not see replaced.
@@ -66,6 +110,11 @@ std::string with_stand_ins(std::string_view text) {
     const size_t length = utf8_length(text, at);
     if (length == 0) out[at] = kStandIn;
     if (text.substr(at, length) == kFormerSpace) out.replace(at, length, kFormat);
+    if (length >= 3 && may_be_newer(text[at])) {
+      std::string known;
+      append_utf8(known, known_character(decode_utf8(text.substr(at, length))[0]));
+      if (known != kFormerSpace) out.replace(at, length, known);
+    }
     at += std::max<size_t>(length, 1);
   }
   return out;
@@ -87,6 +136,7 @@ class PreTokenizer::Regex {
   explicit Regex(pcre2_code* code) : code_(code) {}
 
   std::unique_ptr<pcre2_code, FreeCode> code_;
+  bool cuts_plain_words_ = false;
 };
 
 Result<PreTokenizer::Regex> PreTokenizer::Regex::compile(const char* expression) {
@@ -96,7 +146,10 @@ Result<PreTokenizer::Regex> PreTokenizer::Regex::compile(const char* expression)
                                    PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY, &error, &at, nullptr);
   if (code == nullptr) return input_error(fmt::format("regular expression, at byte {}: PCRE2 error {}", at, error));
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where the platform has none, the interpreter matches
-  return Regex(code);
+  Regex regex(code);
+  regex.cuts_plain_words_ = std::any_of(std::begin(kWordExpressions), std::end(kWordExpressions),
+                                        [&](auto begin) { return std::string_view(expression).starts_with(begin); });
+  return regex;
 }
 
 void PreTokenizer::Regex::split(std::string_view text, std::vector<std::string_view>& pieces) const {
@@ -110,6 +163,11 @@ void PreTokenizer::Regex::split(std::string_view text, std::vector<std::string_v
   };
   // A failure (out of memory, limit reached) ends the search as no match does: the rest is one piece.
   while (data != nullptr && done < text.size()) {
+    if (const size_t length = cuts_plain_words_ ? plain_word(text.substr(done)) : 0; length > 0) {
+      pieces.push_back(text.substr(done, length));
+      done += length;
+      continue;
+    }
     int n = find_next(0);
     if (n == PCRE2_ERROR_JIT_STACKLIMIT) n = find_next(PCRE2_NO_JIT);  // the interpreter's stack is the heap
     if (n <= 0) break;

@@ -51,7 +51,7 @@ TEST(PreTokenizerTest, CutsAsTheReferenceDoes) {
 }
 
 constexpr const char* kFamilies[] = {"gpt-2",  "llama-bpe", "qwen2", "deepseek-llm", "deepseek-coder", "deepseek-v3",
-                                     "falcon", "starcoder", "mpt",   "refact",       "default"};
+                                     "falcon", "starcoder", "mpt",   "refact",       "gpt-4o",         "default"};
 
 TEST(PreTokenizerTest, EveryFamilyIsKnownAndCompiles) {
   for (const std::string family : kFamilies) EXPECT_THAT(pre_tokenizer_families(), testing::Contains(family));

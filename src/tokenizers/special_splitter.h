@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "tokenizers/text_automaton.h"
@@ -9,7 +10,7 @@
 
 namespace smelt {
 
-// A token (id >= 0) or a piece of plain text (id < 0).
+// A token (id >= 0), with the blanks that it strips, or a piece of plain text (id < 0).
 struct TextFragment {
   std::string_view text;
   TokenId id = -1;
@@ -21,12 +22,19 @@ struct TextFragment {
 class SpecialSplitter {
  public:
   // Empty texts are never found; of equal ones the first added is.
-  void add(std::string_view text, TokenId id) { automaton_.add_reversed(text, id); }
-  void finish() { automaton_.finish(); }  // after the last add, before the first split
+  void add(const Token& token, TokenId id);
+  void finish();  // after the last add, before the first split
   std::vector<TextFragment> split(std::string_view text) const;
 
  private:
-  TextAutomaton automaton_;
+  struct Flags {
+    bool strips_left, strips_right, single_word;
+  };
+  Flags flags_of(TokenId id) const;
+  void split_by(const TextAutomaton& automaton, std::string_view text, std::vector<TextFragment>& fragments) const;
+
+  TextAutomaton first_, second_;              // normalized ones are looked for in what the others leave
+  std::unordered_map<TokenId, Flags> flags_;  // of the few tokens that have any
 };
 
 }  // namespace smelt

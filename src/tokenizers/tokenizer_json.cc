@@ -61,6 +61,7 @@ Result<Vocab> read(const JsonField& root) {
         fmt::format("type '{}' is not supported; supported are BPE, Unigram and WordPiece", escape_for_display(type)));
   }
   SMELT_TRY(read_post_processor(root, vocab));
+  add_fim_tokens(vocab);
   add_end_tokens(vocab);
   return vocab;
 }

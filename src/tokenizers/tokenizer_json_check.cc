@@ -23,7 +23,9 @@ Status check_tokens(const Vocab& wanted, const Vocab& read) {
     const Token& a = wanted.tokens[i];
     const Token& b = read.tokens[i];
     const bool scored = wanted.model == TokenizerModel::unigram && a.type == TokenType::normal;
-    if (a.text == b.text && class_of(a.type, wanted.model) == class_of(b.type, wanted.model) &&
+    const bool same_flags = a.strips_left == b.strips_left && a.strips_right == b.strips_right &&
+                            a.single_word == b.single_word && a.normalized == b.normalized;
+    if (a.text == b.text && same_flags && class_of(a.type, wanted.model) == class_of(b.type, wanted.model) &&
         (!scored || a.score == b.score)) {
       continue;
     }

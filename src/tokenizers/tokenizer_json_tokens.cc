@@ -54,7 +54,9 @@ class TokenTable {
     if (known.type == TokenType::control || known.type == TokenType::user_defined) {
       return field.error(fmt::format("token '{}' is given twice", escape_for_display(token.text)));
     }
-    known.type = token.type;
+    const float score = known.score;
+    known = std::move(token);
+    known.score = score;
     return {};
   }
 
@@ -77,15 +79,6 @@ size_t count_added(const JsonField& root) {
   return list && list->value().array() != nullptr ? list->value().array()->size() : 0;
 }
 
-// Flags that would change where the token is found.
-Status refuse_flags(const JsonField& added) {
-  for (const char* name : {"single_word", "lstrip", "rstrip"}) {
-    SMELT_ASSIGN(const bool flag, added.get_bool(name, false));
-    if (flag) return added.error(fmt::format("{} is true, which is not supported; only false is", name));
-  }
-  return {};
-}
-
 Status add_token(const JsonField& added, TokenTable& table) {
   SMELT_ASSIGN(const JsonField id_field, added.get("id"));
   SMELT_ASSIGN(const int64_t id, id_field.integer());
@@ -94,9 +87,12 @@ Status add_token(const JsonField& added, TokenTable& table) {
   SMELT_ASSIGN(std::string content, content_field.string());
   if (content.empty()) return content_field.error("is empty");
   SMELT_ASSIGN(const bool special, added.get_bool("special", false));
-  SMELT_TRY(refuse_flags(added));
-  const TokenType type = special ? TokenType::control : TokenType::user_defined;
-  return table.put_added(id, {std::move(content), 0, type}, added);
+  Token token{std::move(content), 0, special ? TokenType::control : TokenType::user_defined};
+  SMELT_ASSIGN(token.strips_left, added.get_bool("lstrip", false));
+  SMELT_ASSIGN(token.strips_right, added.get_bool("rstrip", false));
+  SMELT_ASSIGN(token.single_word, added.get_bool("single_word", false));
+  SMELT_ASSIGN(token.normalized, added.get_bool("normalized", !special));
+  return table.put_added(id, std::move(token), added);
 }
 
 Status add_tokens(const JsonField& root, TokenTable& table) {

@@ -37,10 +37,10 @@ Json added_tokens(const Vocab& vocab) {
     if (!is_added(token)) continue;
     list.push_back({{"id", i},
                     {"content", token.text},
-                    {"single_word", false},
-                    {"lstrip", false},
-                    {"rstrip", false},
-                    {"normalized", false},
+                    {"single_word", token.single_word},
+                    {"lstrip", token.strips_left},
+                    {"rstrip", token.strips_right},
+                    {"normalized", token.normalized},
                     {"special", token.type != TokenType::user_defined}});
   }
   return list;

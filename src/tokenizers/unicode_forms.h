@@ -15,4 +15,8 @@ enum class UnicodeForm {
 // marks on one letter: putting those in order takes time quadratic in their number.
 std::string normalize_unicode(std::string_view text, UnicodeForm form);
 
+// Whether the library "tokenizers" takes c, which newer Unicode tables decompose or count as a combining mark, for a
+// plain letter. normalize_unicode does as well.
+bool is_newer_character(char32_t c);
+
 }  // namespace smelt

@@ -30,6 +30,9 @@ struct Token {
   std::string text;  // in the vocabulary's own spelling (GPT-2 byte alphabet, "▁" for space, …)
   float score = 0;
   TokenType type = TokenType::normal;
+  // Of control and user-defined tokens: blanks beside the text belong to it; it is found between whole words only.
+  bool strips_left = false, strips_right = false, single_word = false;
+  bool normalized = false;  // looked for where those without this left plain text
 };
 
 struct Vocab {
@@ -38,6 +41,9 @@ struct Vocab {
   std::vector<std::pair<std::string, std::string>> merges;  // byte_bpe, in rank order
   std::string pre_tokenizer;  // byte_bpe: a family of the list in pre_tokenizers.inc ("gpt-2", "llama-bpe", "qwen2", …)
   std::optional<TokenId> bos, eos, eot, unknown, separator, padding, mask;  // all checked to be inside the vocabulary
+  // Fill in the middle (infill.h): in front of what stands before the gap, of what stands behind it, and of what fills
+  // it; what pads, and what parts repositories and files.
+  std::optional<TokenId> fim_prefix, fim_suffix, fim_middle, fim_pad, fim_repository, fim_separator;
   std::vector<TokenId> eos_all;  // every id that ends generation; contains eos
   bool add_bos = false;
   bool add_eos = false;
@@ -65,6 +71,9 @@ Result<Vocab> parse_vocab_merges(std::string_view vocab_json, std::string_view m
 // Completes eos_all by eos, eot and the control tokens whose texts are known to end an answer ("<|im_end|>", …). Called
 // by the parsers.
 void add_end_tokens(Vocab& vocab);
+// Completes the fim_… ids by texts that are known. They become control tokens whatever the file calls them, so that no
+// text of a user turns into one, and those that part files end a text. Called by the parsers, before add_end_tokens.
+void add_fim_tokens(Vocab& vocab);
 
 // Writers: parse(format(v)) tokenizes as v does.
 void add_gguf_vocab(const Vocab& vocab, Metadata& metadata);

@@ -28,6 +28,8 @@ inline constexpr const char* kLowercase = "smelt.tokenizer.lowercase";
 inline constexpr const char* kSingleSpacePrefix = "smelt.tokenizer.single_space_prefix";
 inline constexpr const char* kSpacePrefixOnce = "smelt.tokenizer.space_prefix_once";
 inline constexpr const char* kNfc = "smelt.tokenizer.nfc";
+// Pairs of an id and the sum of 1 (strips left), 2 (strips right), 4 (single word) and 8 (normalized).
+inline constexpr const char* kTokenFlags = "smelt.tokenizer.token_flags";
 
 struct ModelName {
   TokenizerModel model;
@@ -49,7 +51,13 @@ inline constexpr IdKey kIdKeys[] = {{"tokenizer.ggml.bos_token_id", &Vocab::bos}
                                     {"tokenizer.ggml.unknown_token_id", &Vocab::unknown},
                                     {"tokenizer.ggml.seperator_token_id", &Vocab::separator},
                                     {"tokenizer.ggml.padding_token_id", &Vocab::padding},
-                                    {"tokenizer.ggml.mask_token_id", &Vocab::mask}};
+                                    {"tokenizer.ggml.mask_token_id", &Vocab::mask},
+                                    {"tokenizer.ggml.fim_pre_token_id", &Vocab::fim_prefix},
+                                    {"tokenizer.ggml.fim_suf_token_id", &Vocab::fim_suffix},
+                                    {"tokenizer.ggml.fim_mid_token_id", &Vocab::fim_middle},
+                                    {"tokenizer.ggml.fim_pad_token_id", &Vocab::fim_pad},
+                                    {"tokenizer.ggml.fim_rep_token_id", &Vocab::fim_repository},
+                                    {"tokenizer.ggml.fim_sep_token_id", &Vocab::fim_separator}};
 inline constexpr const char* kClsId = "tokenizer.ggml.cls_token_id";
 
 inline constexpr uint32_t kNoToken = 0xFFFFFFFF;  // an id key with this value says "none"

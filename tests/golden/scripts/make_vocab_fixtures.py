@@ -95,15 +95,18 @@ def pieces_of(model):
     return [(processor.id_to_piece(i), processor.get_score(i)) for i in range(len(processor))]
 
 
-def converted_bpe(model, metaspace):
+def merges_model(pieces):
     """As transformers converts Llama models: every way to make each piece, the best piece first."""
-    pieces = pieces_of(model)
     ids = {piece: i for i, (piece, _) in enumerate(pieces)}
     merges = []
     for piece, score in sorted(pieces, key=lambda p: -p[1]):
         ways = [(piece[:i], piece[i:]) for i in range(1, len(piece)) if piece[:i] in ids and piece[i:] in ids]
         merges += sorted(ways, key=lambda way: (ids[way[0]], ids[way[1]]))
-    tokenizer = Tokenizer(models.BPE(ids, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    return models.BPE(ids, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+
+
+def converted_bpe(model, metaspace):
+    tokenizer = Tokenizer(merges_model(pieces_of(model)))
     if metaspace:
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace("▁", "first", split=False)
     else:
