@@ -19,7 +19,7 @@ class Models(StoriesTest):
 
 class Usage(Models):
     def test_no_command(self):
-        self.refused(USAGE, ["a command is missing", "run, chat, quantize", "see smelt --help"])
+        self.refused(USAGE, ["a command is missing", "run, chat, complete, quantize", "see smelt --help"])
         self.refused(USAGE, ["one of perplexity, kl"], "eval")
 
     def test_unknown_words_and_the_nearest(self):

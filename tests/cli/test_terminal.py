@@ -5,13 +5,14 @@ import re
 from model_files import make_model, repeated_f16
 from support import PROMPT, ROOT, STORIES, CliTest, StoriesTest, Terminal, clean_environment, main
 
-COMMANDS = ["run", "chat", "quantize", "convert", "eval", "bench", "inspect", "devices", "list", "make-random", "tokenize", "detokenize", "completions", "help"]
+COMMANDS = ["run", "chat", "complete", "quantize", "convert", "eval", "bench", "inspect", "devices", "list", "make-random", "tokenize", "detokenize", "completions", "help"]
 # The options that the command line promises, by command.
 PROMISED = {
     "run": "-p -f -n -c -t --kv-type --prompt-cache --json --temp --top-k --top-p --min-p --typical --repeat-penalty "
            "--presence --frequency --seed --stop",
     "chat": "--system -n -c -t --kv-type --temp --top-k --top-p --min-p --typical --repeat-penalty --presence --frequency "
             "--seed --stop",
+    "complete": "--prefix --suffix --file --at --stop-at -n -c --temp --seed --json",
     "convert": "--type --force",
     "quantize": "--type --override --keep-output --allow-requantize --force --dry-run --json",
     "eval perplexity": "--text --json", "eval kl": "--against --text --json",
@@ -42,7 +43,7 @@ class Help(CliTest):
         """Every option of every example exists: the command gets as far as the missing file."""
         for command in [*(c for c in COMMANDS[:-2] if c not in ("devices", "list", "make-random")), "eval perplexity", "eval kl", "eval save-reference", "eval task"]:
             examples = self.ok(*command.split(), "--help").text.split("Examples:\n")[1]
-            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|quantize|convert|eval|bench|inspect|tokenize|detokenize) [^|>\n]+)", examples):
+            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|complete|quantize|convert|eval|bench|inspect|tokenize|detokenize) [^|>\n]+)", examples):
                 words = [w.strip("\"'") for w in re.findall(r"\"[^\"]*\"|'[^']*'|\S+", line)]
                 result = self.smelt(*words)
                 self.assertEqual(result.code, 1, f"{line}: {result}")
