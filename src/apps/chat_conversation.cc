@@ -101,7 +101,10 @@ Conversation::Conversation(LoadedModel model, Session session, ChatFormat format
       format_(std::move(format)),
       chat_(std::move(chat)),
       options_(std::move(options)) {
-  for (std::string& stop : format_.stop_strings()) options_.stop.push_back(std::move(stop));
+  // A constraint says itself where an answer ends.
+  if (options_.constraint == nullptr) {
+    for (std::string& stop : format_.stop_strings()) options_.stop.push_back(std::move(stop));
+  }
   // Marks of calls and thoughts are control tokens in some vocabularies.
   options_.show_special = format_.has_template() && (chat_.tools || format_.knows_thinking());
 }
@@ -111,6 +114,10 @@ Result<GenerateResult> Conversation::answer(const EmitPart& emit) {
   if (!system_.empty()) all.push_back({Role::system, system_});
   all.insert(all.end(), messages_.begin(), messages_.end());
   SMELT_ASSIGN(const ChatPrompt prompt, format_.encode(all, chat_));
+  if (options_.constraint != nullptr && prompt.begins_thinking) {
+    return input_error(
+        "the chat template begins answers with thoughts, which a constraint leaves no room for; --think off");
+  }
   AnswerReader reader({.begins_thinking = prompt.begins_thinking, .calls = chat_.tools.has_value()});
   ChatMessage answer = {Role::assistant, ""};
   const auto take = [&](const std::vector<AnswerPart>& parts) {

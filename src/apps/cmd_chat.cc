@@ -5,6 +5,7 @@
 #include "apps/chat_loop.h"
 #include "apps/command.h"
 #include "apps/options.h"
+#include "apps/options_constraint.h"
 #include "apps/options_sampling.h"
 #include "base/mapped_file.h"
 #include "base/text.h"
@@ -16,6 +17,7 @@ struct ChatArguments {
   std::string model, system, tools, form, think;
   bool no_history = false, json = false;
   GenerationArguments generation;
+  ConstraintArguments constraint;  // of every answer
 };
 
 constexpr uint64_t kMaxToolsBytes = uint64_t{16} << 20;
@@ -38,10 +40,21 @@ Result<ChatOptions> make_chat_options(const ChatArguments& arguments, const Chat
   return options;
 }
 
+Result<std::shared_ptr<const Nfa>> read_constraint(const ChatArguments& arguments) {
+  SMELT_TRY(check_constraint(arguments.constraint, arguments.generation.generate));
+  if (arguments.constraint.wanted() && !arguments.tools.empty()) {
+    return usage_error("--tools: a constraint leaves no room for calls; take one of the two");
+  }
+  return compile_constraint(arguments.constraint);
+}
+
 Status run_chat(ChatArguments& arguments) {
   GenerationArguments& generation = arguments.generation;
   SMELT_TRY(finish_generation_options(generation));
+  SMELT_ASSIGN(auto grammar, read_constraint(arguments));
   SMELT_ASSIGN(LoadedModel loaded, load_model(arguments.model, generation.compute));
+  SMELT_ASSIGN(auto constraint, make_constraint(std::move(grammar), loaded.tokenizer));
+  if (constraint) generation.generate.constraint = &*constraint;
   SMELT_ASSIGN(ChatFormat format, make_format(arguments, loaded.tokenizer));
   SMELT_ASSIGN(ChatOptions chat, make_chat_options(arguments, format));
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
@@ -71,6 +84,7 @@ Action add(CLI::App& app) {
       ->check(CLI::IsMember(chat_form_names()));
   app.add_flag("--json", arguments->json, "each answer as a line of JSON: text, thinking, calls, end");
   add_generation_options(app, arguments->generation);
+  add_constraint_options(app, arguments->constraint);
   return [arguments] { return run_chat(*arguments); };
 }
 
@@ -89,7 +103,7 @@ const Command chat_command = {
         "where "
         "standard output is no terminal. A model that knows tools (--tools) calls them as {\"name\": …, \"arguments\": "
         "…}; "
-        "nothing is run, /result TEXT answers.",
+        "nothing is run, /result TEXT answers. With a constraint every answer is held to it.",
     .examples =
         "  smelt chat small.gguf\n"
         "  smelt chat small.gguf --system \"You answer in one sentence.\" --temp 0.5\n"

@@ -137,15 +137,6 @@ Result<GenerateResult> write_text(Session& session, const Tokenizer& tokenizer, 
   return result;
 }
 
-// Nothing without a grammar.
-Result<std::optional<Constraint>> make_constraint(std::shared_ptr<const Nfa> grammar, const LoadedModel& model) {
-  std::optional<Constraint> constraint;
-  if (grammar == nullptr) return constraint;
-  SMELT_ASSIGN(auto trie, TokenTrie::build(model.tokenizer));
-  constraint.emplace(std::move(grammar), std::move(trie));
-  return constraint;
-}
-
 Status run_prompt(RunArguments& arguments) {
   GenerationArguments& generation = arguments.generation;
   SMELT_TRY(finish_generation_options(generation));
@@ -153,7 +144,7 @@ Status run_prompt(RunArguments& arguments) {
   SMELT_TRY(check_constraint(arguments.constraint, generation.generate));
   SMELT_ASSIGN(auto grammar, compile_constraint(arguments.constraint));
   SMELT_ASSIGN(const LoadedModel loaded, load_model(arguments.model, generation.compute));
-  SMELT_ASSIGN(auto constraint, make_constraint(std::move(grammar), loaded));
+  SMELT_ASSIGN(auto constraint, make_constraint(std::move(grammar), loaded.tokenizer));
   if (constraint) generation.generate.constraint = &*constraint;
   SMELT_ASSIGN(Session session, Session::create(loaded.model, generation.session));
   SMELT_ASSIGN(auto speculation,

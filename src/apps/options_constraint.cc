@@ -52,4 +52,13 @@ Result<std::shared_ptr<const Nfa>> compile_constraint(const ConstraintArguments&
   return std::make_shared<const Nfa>(std::move(nfa));
 }
 
+Result<std::optional<Constraint>> make_constraint(std::shared_ptr<const Nfa> grammar,
+                                                  std::shared_ptr<const Tokenizer> tokenizer) {
+  std::optional<Constraint> constraint;
+  if (grammar == nullptr) return constraint;
+  SMELT_ASSIGN(auto trie, TokenTrie::build(std::move(tokenizer)));
+  constraint.emplace(std::move(grammar), std::move(trie));
+  return constraint;
+}
+
 }  // namespace smelt

@@ -1,4 +1,4 @@
-// Options of `smelt run` that hold the text to a grammar, a JSON schema or a regular expression.
+// Options of `smelt run` and `smelt chat` that hold the text to a grammar, a JSON schema or a regular expression.
 #pragma once
 
 #include <optional>
@@ -25,5 +25,8 @@ void add_constraint_options(CLI::App& app, ConstraintArguments& arguments);
 Status check_constraint(const ConstraintArguments& arguments, const GenerateOptions& options);
 // What was asked for, compiled, so that its faults are told before a model is loaded; null if nothing is wanted.
 Result<std::shared_ptr<const Nfa>> compile_constraint(const ConstraintArguments& arguments);
+// Of a compiled grammar and a model's tokens; nothing without a grammar.
+Result<std::optional<Constraint>> make_constraint(std::shared_ptr<const Nfa> grammar,
+                                                  std::shared_ptr<const Tokenizer> tokenizer);
 
 }  // namespace smelt

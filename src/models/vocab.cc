@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/json_tree.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "models/canonical_keys.h"
@@ -102,6 +103,41 @@ Status apply_special_ids(const Metadata& metadata, Vocab& vocab) {
   return {};
 }
 
+// A template, or of a list of {"name", "template"} the one named "default", else the first: the others are for tools or
+// documents alone.
+Result<std::string> pick_template(const JsonField& field) {
+  if (field.value().array() == nullptr) return field.string();
+  SMELT_ASSIGN(const JsonValue::Array* list, field.array());
+  std::string picked;
+  for (size_t i = list->size(); i-- > 0;) {
+    SMELT_ASSIGN(const std::string name, field.at(i).get_string("name", ""));
+    SMELT_ASSIGN(const JsonField source, field.at(i).get("template"));
+    SMELT_ASSIGN(std::string text, source.string());
+    if (name == "default") return text;
+    picked = std::move(text);
+  }
+  return picked;
+}
+
+// As transformers looks for it: a file of its own, else the field of one of two JSON files.
+Status read_chat_template(const Checkpoint& checkpoint, Vocab& vocab) {
+  if (const Attachment* own_file = checkpoint.find_attachment("chat_template.jinja")) {
+    vocab.chat_template = own_file->bytes;
+    return {};
+  }
+  for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
+    const Attachment* file = checkpoint.find_attachment(name);
+    if (file == nullptr) continue;
+    const std::string path = checkpoint.path() + "/" + name;
+    SMELT_ASSIGN(const JsonValue tree, parse_json_tree(file->bytes, path));
+    const auto field = JsonField(tree, "").find("chat_template");
+    if (!field) continue;
+    SMELT_ASSIGN(vocab.chat_template, pick_template(*field).with_context(path));
+    return {};
+  }
+  return {};
+}
+
 Status apply_hf_settings(const Checkpoint& checkpoint, Vocab& vocab) {
   const Metadata& metadata = checkpoint.metadata();
   SMELT_TRY(apply_special_ids(metadata, vocab));
@@ -109,13 +145,7 @@ Status apply_hf_settings(const Checkpoint& checkpoint, Vocab& vocab) {
   SMELT_ASSIGN(const auto add_eos, metadata.find_bool("tokenizer_config.add_eos_token"));
   vocab.add_bos = add_bos.value_or(vocab.add_bos) && vocab.bos.has_value();
   vocab.add_eos = add_eos.value_or(vocab.add_eos) && vocab.eos.has_value();
-  if (const Attachment* own_file = checkpoint.find_attachment("chat_template.jinja")) {
-    vocab.chat_template = own_file->bytes;
-    return {};
-  }
-  const MetaValue* value = metadata.find("tokenizer_config.chat_template");  // lists of named templates are not kept
-  if (value != nullptr && value->type == MetaType::string) vocab.chat_template = std::get<std::string>(value->value);
-  return {};
+  return read_chat_template(checkpoint, vocab);
 }
 
 Result<Vocab> parse_hf_vocab(const Checkpoint& checkpoint) {

@@ -22,6 +22,47 @@ class Models(StoriesTest):
         return path
 
 
+class OfAFolder(Models):
+    """Where a Hugging Face folder may keep the template, the strongest place last."""
+
+    def template_of(self, folder):
+        path = self.folder / "out.gguf"
+        self.ok("convert", folder, path, "--type", "f16", "--force")
+        return read_gguf(path)[0]["tokenizer.chat_template"][1]
+
+    def test_places_and_names(self):
+        folder = self.make_hf()
+        (folder / "smelt_metadata.json").unlink()  # says which keys the file that it came from had
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        for given, wanted in (("one", b"one"), ([{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}], b"d"),
+                              ([{"name": "rag", "template": "r"}, {"name": "tool_use", "template": "t"}], b"r")):
+            (folder / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": given}))
+            self.assertEqual(self.template_of(folder), wanted)
+        (folder / "chat_template.json").write_text(json.dumps({"chat_template": "of its own"}))
+        self.assertEqual(self.template_of(folder), b"of its own")
+        (folder / "chat_template.jinja").write_text("plain file")
+        self.assertEqual(self.template_of(folder), b"plain file")
+        (folder / "chat_template.jinja").unlink()
+        (folder / "chat_template.json").write_text(json.dumps({"chat_template": [{"name": "default"}]}))
+        self.refused(1, ["chat_template.json", "chat_template[0].template"], "convert", folder, self.folder / "no.gguf")
+
+
+class Constrained(StoriesTest):
+    def test_every_answer_is_held_to_it(self):
+        result = self.ok("chat", self.model, "--regex", "(yes|no), [0-9]{2}", "--seed", "1", stdin=b"Is it?\nAnd now?\n")
+        answers = [line for line in result.text.splitlines() if line]
+        self.assertEqual(len(answers), 2)
+        for answer in answers:
+            self.assertRegex(answer, r"^(yes|no), [0-9]{2}$")
+
+    def test_refusals(self):
+        tools = self.folder / "tools.json"
+        tools.write_text("[]")
+        self.refused(2, "--tools", "chat", self.model, "--regex", "a", "--tools", tools, stdin=b"x\n")
+        self.refused(2, "--stop", "chat", self.model, "--regex", "a", "--stop", "b", stdin=b"x\n")
+        self.refused(2, "--regex", "chat", self.model, "--regex", "(", stdin=b"x\n")
+
+
 class OnATerminal(Models):
     def chat(self, *words, n="30", **more):
         terminal = Terminal(self, "chat", self.model, "--seed", "3", "-n", n, *words, **more)
