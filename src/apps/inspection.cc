@@ -75,6 +75,8 @@ class Lines {
 
 std::string positions(const ModelConfig& config) {
   if (config.learned_positions) return "learned, a row for each";
+  if (config.ssm.exists()) return "none: tokens are taken one after another";
+  if (config.encoder.exists()) return "a bias for each distance";
   std::string text = fmt::format("RoPE base {:g}, {} of {} values in {}", config.rope_base, config.n_rope,
                                  config.d_head, layout_name(config.rope_layout));
   const auto n_without = std::count_if(config.layers.begin(), config.layers.end(),
@@ -94,6 +96,20 @@ std::string windows(const ModelConfig& config) {
   return n == 0 ? "" : fmt::format(", each sees {} in {} layers", window, n);
 }
 
+// How tokens learn of each other.
+void add_mixing(Lines& lines, const ModelConfig& config) {
+  const std::string heads = fmt::format("{} heads of {}", config.n_heads, config.d_head);
+  if (config.ssm.exists()) {
+    lines.add("state", fmt::format("{}, {} of state for each value, {} groups, convolution over {} tokens", heads,
+                                   config.ssm.d_state, config.ssm.n_groups, config.ssm.n_taps));
+  } else if (config.encoder.exists()) {
+    lines.add("encoder", fmt::format("{} layers, as wide", config.encoder.n_layers));
+    lines.add("attention", fmt::format("{}, {} kinds of distances", heads, config.encoder.n_buckets));
+  } else {
+    lines.add("attention", fmt::format("{}, {} for keys and values", heads, config.n_kv_heads));
+  }
+}
+
 void add_config(Lines& lines, const ModelConfig& config) {
   lines.add("name", escape_for_display(config.name));
   lines.add("architecture", escape_for_display(config.architecture));
@@ -103,8 +119,7 @@ void add_config(Lines& lines, const ModelConfig& config) {
     lines.add("experts", fmt::format("{} of {} for each token, width {}{}", config.n_experts_used, config.n_experts,
                                      config.d_ff_expert, shared));
   }
-  lines.add("attention",
-            fmt::format("{} heads of {}, {} for keys and values", config.n_heads, config.d_head, config.n_kv_heads));
+  add_mixing(lines, config);
   lines.add("positions", positions(config));
   lines.add("norm",
             fmt::format("{}, epsilon {:g}", config.norm == NormKind::rms ? "RMS" : "layer norm", config.norm_eps));
@@ -158,6 +173,8 @@ ordered_json config_json(const ModelConfig& config) {
           {"n_kv_heads", config.n_kv_heads},
           {"d_head", config.d_head},
           {"d_ff", config.d_ff},
+          {"d_state", config.ssm.d_state},
+          {"n_encoder_layers", config.encoder.n_layers},
           {"n_experts", config.n_experts},
           {"n_experts_used", config.n_experts_used},
           {"n_vocab", config.n_vocab},

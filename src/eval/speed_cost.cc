@@ -26,6 +26,7 @@ SpeedCost speed_cost(const Model& model, KvType kv_type) {
     cost.decode_bytes += bytes;
     (embedding || is_head(tensor.name) ? cost.head_ops : cost.layer_ops) += ops;
   }
+  if (config.n_kv_heads == 0) return cost;
   const KvShape shape = {config.n_kv_heads, config.d_head, kv_type};
   cost.kv_bytes_per_token =
       static_cast<double>(kv_block_bytes(shape)) / kKvBlock * static_cast<double>(config.n_layers);

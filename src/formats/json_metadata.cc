@@ -235,12 +235,33 @@ void insert_nested(nlohmann::ordered_json& root, const std::vector<std::string>&
   (*at)[parts.back()] = std::move(value);
 }
 
+// Python writes infinities, which JSON does not know ("time_step_limit": [0.0, Infinity]): in strings they stay,
+// elsewhere they become the largest number of the same length, so that positions in messages remain right.
+std::string without_infinities(std::string_view json) {
+  constexpr std::string_view kInfinity = "Infinity";
+  constexpr std::string_view kLargest = "1.00e308";
+  static_assert(kInfinity.size() == kLargest.size());
+  std::string out(json);
+  bool in_string = false;
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (in_string && out[i] == '\\') {
+      ++i;
+    } else if (out[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && out.compare(i, kInfinity.size(), kInfinity) == 0) {
+      out.replace(i, kInfinity.size(), kLargest);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Metadata> parse_json_metadata(std::string_view json, const std::string& file_name) {
   return with_memory_guard(file_name, [&]() -> Result<Metadata> {
-    Flattener flattener(json);
-    SMELT_TRY(walk_json({.text = json, .file_name = file_name}, flattener));
+    const std::string text = without_infinities(json);
+    Flattener flattener(text);
+    SMELT_TRY(walk_json({.text = text, .file_name = file_name}, flattener));
     return flattener.take();
   });
 }

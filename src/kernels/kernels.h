@@ -9,3 +9,4 @@
 #include "kernels/probe/probe.h"
 #include "kernels/qmatmul/qmatmul.h"
 #include "kernels/rope/rope.h"
+#include "kernels/ssm/ssm.h"

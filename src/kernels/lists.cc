@@ -23,11 +23,19 @@ constexpr Isa kQMatmul[] = {
 constexpr Isa kRope[] = {
 #include "kernels/rope/kernels.inc"
 };
+constexpr Isa kSsm[] = {
+#include "kernels/ssm/kernels.inc"
+};
 #undef SMELT_KERNEL
 
 constexpr KernelList kLists[] = {
-    {"attention", kAttention}, {"elementwise", kElementwise}, {"matmul", kMatmul},
-    {"probe", kProbe},         {"qmatmul", kQMatmul},         {"rope", kRope},
+    {"attention", kAttention},
+    {"elementwise", kElementwise},
+    {"matmul", kMatmul},
+    {"probe", kProbe},
+    {"qmatmul", kQMatmul},
+    {"rope", kRope},
+    {"ssm", kSsm},
 };
 
 }  // namespace

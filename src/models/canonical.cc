@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/log.h"
@@ -22,7 +24,8 @@ class Translator {
 
   // Tensors outside the layers first, as they come, then layer by layer.
   Status add_tensors() {
-    for (int64_t layer = -1; layer < model_.config.n_layers; ++layer) {
+    const int64_t n_layers = std::max(model_.config.n_layers, model_.config.encoder.n_layers);
+    for (int64_t layer = -1; layer < n_layers; ++layer) {
       for (const TensorName& name : family_.tensors) {
         const bool is_layered = std::string_view(name.gguf).find("{}") != std::string_view::npos;
         if (is_layered == (layer >= 0)) SMELT_TRY(add(name, layer));
@@ -31,10 +34,13 @@ class Translator {
     return {};
   }
 
-  void add_generated(const std::string& name, std::vector<float> values) {
+  void add_generated(const std::string& name, const std::vector<float>& values) {
+    add_generated(name, values, {static_cast<int64_t>(values.size())});
+  }
+  void add_generated(const std::string& name, const std::vector<float>& values, const Shape& shape) {
     auto bytes = std::make_shared<std::vector<std::byte>>(values.size() * sizeof(float));
     std::memcpy(bytes->data(), values.data(), bytes->size());
-    TensorView view{.dtype = DType::f32, .shape = {static_cast<int64_t>(values.size())}, .bytes = *bytes};
+    TensorView view{.dtype = DType::f32, .shape = shape, .bytes = *bytes};
     add_owned(name, view, std::move(bytes));
   }
 
@@ -51,6 +57,7 @@ class Translator {
     const std::string target_name = layer_name(name_in(name, target_), layer);
     if (name.form == ValueForm::plus_one) return add_shifted(target_name, *source);
     if (name.form == ValueForm::transposed) return add_transposed(target_name, *source);
+    if (name.form >= ValueForm::column) return add_shaped(target_name, *source, name.form);
     CanonicalTensor tensor{.name = target_name, .source = source, .shape = source->view.shape, .row_order = {}};
     const int64_t n = source->view.columns();
     if (name.form == ValueForm::row) tensor.shape = target_ == Dialect::gguf ? Shape{n} : Shape{1, n};
@@ -60,6 +67,15 @@ class Translator {
       return {};
     }
     return add_reordered_vector(target_name, *source, tensor.row_order);
+  }
+
+  Status add_shaped(const std::string& name, const TensorEntry& source, ValueForm form) {
+    std::vector<float> values = decode_values(source.view);
+    if (form == ValueForm::log_a) {
+      for (float& value : values) value = target_ == Dialect::gguf ? -std::exp(value) : std::log(-value);
+    }
+    add_generated(name, values, form_shape(form, target_, static_cast<int64_t>(values.size()), model_.config));
+    return {};
   }
 
   // One tensor of all experts from one of each.
@@ -100,7 +116,7 @@ class Translator {
     source.view.decode_row_into(0, values.data());
     const float shift = target_ == Dialect::gguf ? 1.0F : -1.0F;
     for (float& value : values) value += shift;
-    add_generated(name, std::move(values));
+    add_generated(name, values);
     return {};
   }
 
@@ -121,7 +137,7 @@ class Translator {
     std::vector<float> ordered(order.size());
     source.view.decode_row_into(0, values.data());
     for (size_t i = 0; i < order.size(); ++i) ordered[i] = values[static_cast<size_t>(order[i])];
-    add_generated(name, std::move(ordered));
+    add_generated(name, ordered);
     return {};
   }
 

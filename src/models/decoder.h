@@ -10,6 +10,11 @@
 namespace smelt {
 
 Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const ModelFamily& family);
+// config.n_vocab, from the embedding, `key` or the vocabulary; those that contradict each other are refused.
+Status read_vocab_size(const Checkpoint& checkpoint, const ModelFamily& family, const std::string& key,
+                       ModelConfig& config);
+// config.json of weights quantized by other tools.
+Status refuse_foreign_weights(const Metadata& metadata);
 // The key that gives the number of layers, for messages.
 std::string n_layers_key(const Checkpoint& checkpoint, const ModelFamily& family);
 

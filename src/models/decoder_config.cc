@@ -33,8 +33,8 @@ std::string or_none(const char* key) { return key == nullptr ? "" : key; }
 
 Keys hf_keys(const ModelFamily& family) {
   const HfKeys& keys = family.form.hf;
-  return {keys.n_layers,        keys.d_model, keys.d_ff,    keys.n_heads,     or_none(keys.n_kv_heads),
-          or_none(keys.d_head), keys.n_ctx,   "vocab_size", or_none(keys.eps)};
+  return {keys.n_layers,        keys.d_model,        or_none(keys.d_ff), keys.n_heads,     or_none(keys.n_kv_heads),
+          or_none(keys.d_head), or_none(keys.n_ctx), "vocab_size",       or_none(keys.eps)};
 }
 
 Status read_heads(const Metadata& metadata, const Keys& keys, ModelConfig& c) {
@@ -76,46 +76,11 @@ Status read_rotated_dims(const Metadata& metadata, const std::string& key, Model
   return bad_count(metadata, key, c.n_rope, fmt::format("allowed even numbers 2 … {} (the size of a head)", c.d_head));
 }
 
-constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
-
-// The embedding has the last word on the vocabulary's size; keys that say otherwise are wrong.
-Status read_vocab_size(const Checkpoint& checkpoint, const ModelFamily& family, const Keys& keys, ModelConfig& c) {
-  const Metadata& metadata = checkpoint.metadata();
-  const TensorName* name = find_tensor_name(family, "token_embd.weight", Dialect::gguf);
-  const TensorEntry* embedding = find_tensor(checkpoint, family, *name, -1);
-  SMELT_ASSIGN(const auto stated, find_count(metadata, keys.n_vocab, {1, kMaxVocab}));
-  const int64_t rows = embedding == nullptr ? 0 : embedding->view.rows();
-  if (stated && embedding != nullptr && *stated != rows) {
-    return bad_count(metadata, keys.n_vocab, *stated,
-                     fmt::format("but tensor '{}' has {} rows", embedding->name, rows));
-  }
-  SMELT_ASSIGN(const std::vector<std::string>* tokens, metadata.find_strings(kTokensKey));
-  const auto n_tokens = static_cast<int64_t>(tokens == nullptr ? 0 : tokens->size());
-  c.n_vocab = stated.value_or(rows > 0 ? rows : n_tokens);
-  if (c.n_vocab < 1 || c.n_vocab > kMaxVocab) {
-    return bad_count(metadata, keys.n_vocab, c.n_vocab, fmt::format("allowed 1 … {}", kMaxVocab));
-  }
-  if (n_tokens == 0 || n_tokens == c.n_vocab) return {};
-  return input_error(
-      fmt::format("{} has {} tokens, but the model has {}", metadata.title(kTokensKey), n_tokens, c.n_vocab));
-}
-
 Status refuse_gguf_variants(const Metadata& metadata, const std::string& prefix, const ModelConfig& c) {
   const std::string value_key = prefix + ".attention.value_length";
   SMELT_ASSIGN(const auto d_value, find_count(metadata, value_key, {1, kMaxHeadDim}));
   if (d_value.value_or(c.d_head) == c.d_head) return {};
   return bad_count(metadata, value_key, *d_value, fmt::format("wanted the key length {}", c.d_head));
-}
-
-Status refuse_foreign_weights(const Metadata& metadata) {
-  for (const auto& [key, value] : metadata.entries()) {
-    if (!key.starts_with("quantization_config")) continue;
-    SMELT_ASSIGN(const auto method, metadata.find_string("quantization_config.quant_method"));
-    return bad_value(metadata, "quantization_config.quant_method",
-                     fmt::format("'{}'", escape_for_display(method.value_or("?"))),
-                     "weights quantized by other tools are not supported; start from the original model");
-  }
-  return {};
 }
 
 void take_form(const DecoderForm& form, ModelConfig& c) {
@@ -150,7 +115,7 @@ Result<ModelConfig> parse_gguf_config(const Checkpoint& checkpoint, const ModelF
   SMELT_ASSIGN(const auto name, metadata.find_string("general.name"));
   c.name = name.value_or("");
   SMELT_TRY(read_sizes(metadata, keys, default_eps(family.form), c));
-  SMELT_TRY(read_vocab_size(checkpoint, family, keys, c));
+  SMELT_TRY(read_vocab_size(checkpoint, family, keys.n_vocab, c));
   SMELT_TRY(refuse_gguf_variants(metadata, prefix, c));
   if (family.form.gguf_window) {
     SMELT_ASSIGN(const auto window, find_count(metadata, prefix + ".attention.sliding_window", {0, kMaxContext}));
@@ -221,7 +186,7 @@ Result<ModelConfig> parse_hf_config(const Checkpoint& checkpoint, const ModelFam
   SMELT_ASSIGN(const auto name, metadata.find_string("_name_or_path"));
   c.name = name.value_or("");
   SMELT_TRY(read_sizes(metadata, keys, default_eps(form), c));
-  SMELT_TRY(read_vocab_size(checkpoint, family, keys, c));
+  SMELT_TRY(read_vocab_size(checkpoint, family, keys.n_vocab, c));
   SMELT_TRY(read_hf_activation(metadata, form));
   SMELT_TRY(refuse_foreign_weights(metadata));
   SMELT_ASSIGN(const auto tied, metadata.find_bool("tie_word_embeddings"));
@@ -241,7 +206,42 @@ Result<ModelConfig> parse_dialect(const Checkpoint& checkpoint, const ModelFamil
   return parse_hf_config(checkpoint, family, std::move(c));
 }
 
+constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
+
 }  // namespace
+
+// The embedding has the last word on the vocabulary's size; keys that say otherwise are wrong.
+Status read_vocab_size(const Checkpoint& checkpoint, const ModelFamily& family, const std::string& key,
+                       ModelConfig& c) {
+  const Metadata& metadata = checkpoint.metadata();
+  const TensorName* name = find_tensor_name(family, "token_embd.weight", Dialect::gguf);
+  const TensorEntry* embedding = find_tensor(checkpoint, family, *name, -1);
+  SMELT_ASSIGN(const auto stated, find_count(metadata, key, {1, kMaxVocab}));
+  const int64_t rows = embedding == nullptr ? 0 : embedding->view.rows();
+  if (stated && embedding != nullptr && *stated != rows) {
+    return bad_count(metadata, key, *stated, fmt::format("but tensor '{}' has {} rows", embedding->name, rows));
+  }
+  SMELT_ASSIGN(const std::vector<std::string>* tokens, metadata.find_strings(kTokensKey));
+  const auto n_tokens = static_cast<int64_t>(tokens == nullptr ? 0 : tokens->size());
+  c.n_vocab = stated.value_or(rows > 0 ? rows : n_tokens);
+  if (c.n_vocab < 1 || c.n_vocab > kMaxVocab) {
+    return bad_count(metadata, key, c.n_vocab, fmt::format("allowed 1 … {}", kMaxVocab));
+  }
+  if (n_tokens == 0 || n_tokens == c.n_vocab) return {};
+  return input_error(
+      fmt::format("{} has {} tokens, but the model has {}", metadata.title(kTokensKey), n_tokens, c.n_vocab));
+}
+
+Status refuse_foreign_weights(const Metadata& metadata) {
+  for (const auto& [key, value] : metadata.entries()) {
+    if (!key.starts_with("quantization_config")) continue;
+    SMELT_ASSIGN(const auto method, metadata.find_string("quantization_config.quant_method"));
+    return bad_value(metadata, "quantization_config.quant_method",
+                     fmt::format("'{}'", escape_for_display(method.value_or("?"))),
+                     "weights quantized by other tools are not supported; start from the original model");
+  }
+  return {};
+}
 
 Result<ModelConfig> parse_decoder_config(const Checkpoint& checkpoint, const ModelFamily& family) {
   ModelConfig c;

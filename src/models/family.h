@@ -28,6 +28,11 @@ enum class ValueForm : uint8_t {
   plus_one,    // there the weight of a norm less one
   transposed,  // there {inputs, outputs}
   row,         // a vector, there a matrix of one row
+  // Of state-space layers, always F32 in GGUF:
+  column,   // {n, 1}, there a vector
+  log_a,    // {n, 1}: -exp of the vector there
+  grouped,  // {groups, n / groups}, there a vector
+  filters,  // {channels, taps}, there {channels, 1, taps}
 };
 
 enum class Presence : uint8_t { required, optional };
@@ -47,6 +52,10 @@ constexpr TensorName optional_tensor(TensorName name) {
 }
 constexpr TensorName plus_one(TensorName name) {
   name.form = ValueForm::plus_one;
+  return name;
+}
+constexpr TensorName in_form(ValueForm form, TensorName name) {
+  name.form = form;
   return name;
 }
 constexpr TensorName transposed(TensorName name) {
@@ -104,8 +113,8 @@ struct ModelFamily {
   Result<std::shared_ptr<const Model>> (*load)(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
                                                Compute compute, const ModelFamily& family);
   DecoderForm form;
-  // Of families that share an architecture in GGUF: whether this is one. null: yes.
-  bool (*claims)(const Metadata& metadata) = nullptr;
+  // Of families that share an architecture: whether this is one. null: yes.
+  bool (*claims)(const Checkpoint& checkpoint) = nullptr;
   const char* hf_prefix = "";  // of Hugging Face's names; not all checkpoints have it
 };
 
@@ -128,6 +137,8 @@ NamePattern parse_name(std::string_view name);
 // The tensor of a checkpoint that a table's row with {} replaced by `layer` stands for, or null.
 const TensorEntry* find_tensor(const Checkpoint& checkpoint, const ModelFamily& family, const TensorName& name,
                                int64_t layer, int64_t expert = -1);
+// The shape of n values in this form.
+Shape form_shape(ValueForm form, Dialect dialect, int64_t n, const ModelConfig& config);
 // Whether Hugging Face has a tensor for each expert.
 bool is_per_expert(const TensorName& name);
 // The table's row for a tensor pattern of this dialect, or null.

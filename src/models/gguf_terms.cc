@@ -1,6 +1,9 @@
 // GGUF metadata for a checkpoint of either dialect.
 #include <fmt/format.h>
 
+#include <iterator>
+#include <span>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "models/canonical_keys.h"
@@ -95,11 +98,13 @@ void add_sizes(const ModelConfig& c, const ModelFamily& family, const std::strin
                 {"embedding_length", c.d_model},
                 {"block_count", c.n_layers},
                 {"feed_forward_length", c.d_ff},
-                {"attention.head_count", c.n_heads},
+                {"attention.head_count", c.n_kv_heads > 0 ? c.n_heads : 0},
                 {"attention.head_count_kv", c.n_kv_heads},
                 {"attention.key_length", c.d_head},
                 {"attention.value_length", c.d_head}};
-  for (const auto& [key, value] : counts) out.set(prefix + key, MetaValue::of_u32(static_cast<uint32_t>(value)));
+  const size_t n = c.n_kv_heads > 0 ? std::size(counts) : std::size(counts) - 3;  // those of attention
+  for (const auto& [key, value] : std::span(counts).first(n))
+    out.set(prefix + key, MetaValue::of_u32(static_cast<uint32_t>(value)));
   const bool is_rms = c.norm == NormKind::rms;
   out.set(prefix + (is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"),
           MetaValue::of_f32(c.norm_eps));

@@ -151,6 +151,8 @@ const char* activation_name(Activation activation) {
       return "gelu";
     case Activation::relu_squared:
       return "relu2";
+    case Activation::relu:
+      return "relu";
   }
   return "silu";
 }

@@ -24,7 +24,8 @@ Status read_hf(const Metadata& metadata, ModelConfig& c) {
 }
 
 // With experts it is mixtral.cc's.
-bool has_no_experts(const Metadata& metadata) {
+bool has_no_experts(const Checkpoint& checkpoint) {
+  const Metadata& metadata = checkpoint.metadata();
   const auto n = metadata.find_uint("llama.expert_count");
   return !n || n->value_or(0) == 0;
 }

@@ -18,7 +18,9 @@ constexpr TensorName kExperts[] = {
     {"blk.{}.ffn_up_exps.weight", "model.layers.{}.block_sparse_moe.experts.[].w3.weight"}};
 constexpr auto kTensorNames = join_names(kTrunk, kPreNorms, kReorderedAttention, kExperts);
 
-bool has_experts(const Metadata& metadata) {
+bool has_experts(const Checkpoint& checkpoint) {
+  if (checkpoint.dialect() != Dialect::gguf) return true;
+  const Metadata& metadata = checkpoint.metadata();
   const auto n = metadata.find_uint("llama.expert_count");
   return n && n->value_or(0) > 0;
 }

@@ -21,7 +21,10 @@ namespace smelt {
 struct SequenceSlice {
   int64_t n_tokens = 0;
   int64_t position = 0;              // tokens already in the cache
-  std::span<const KvLayer> kv = {};  // n_layers; each has room for position + n_tokens rows
+  std::span<const KvLayer> kv = {};  // n_layers, each with room for position + n_tokens rows; none without attention
+  float* state = nullptr;            // the model's sequence_memory; at position 0 a recurrent state begins anew
+  int64_t capacity = 0;              // tokens that it was planned for
+  int64_t n_source = 0;              // tokens that were encoded into it
   int64_t n_logits = 1;              // wanted for the last so many of them: 0 … n_tokens
 };
 
@@ -42,6 +45,19 @@ struct ForwardArgs {
   float* logits = nullptr;     // [sum of n_logits][n_vocab], in the order of the slices
 };
 
+struct SequenceMemory {
+  int64_t floats = 0;  // 0: none
+  // A pass replaces the state at its position by that after it. Otherwise positions can be written again.
+  bool is_recurrent = false;
+};
+
+struct EncodeArgs {
+  std::span<const TokenId> tokens;  // 1 … capacity
+  float* state = nullptr;           // the model's sequence_memory(capacity)
+  int64_t capacity = 0;
+  float* workspace = nullptr;  // workspace_floats(1, capacity, threads)
+};
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -60,6 +76,10 @@ class Model {
   virtual void forward(const ForwardArgs& args, ThreadPool& threads) const = 0;
   // m_max: tokens of a pass; capacity: positions of the longest sequence, the pass included.
   virtual int64_t workspace_floats(int64_t m_max, int64_t capacity, int n_threads) const = 0;
+  // Of a sequence of `capacity` tokens, besides its KV cache.
+  virtual SequenceMemory sequence_memory(int64_t /*capacity*/) const { return {}; }
+  // Models with an encoder (config().encoder): computes what all later passes of the sequence read of the source.
+  virtual void encode(const EncodeArgs& args, ThreadPool& threads) const;
 
  protected:
   Model(ModelConfig config, std::shared_ptr<const Checkpoint> checkpoint)

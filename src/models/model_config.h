@@ -14,7 +14,7 @@ enum class NormKind : uint8_t {
   layer,  // the same of x - mean(x), and a bias (Ba et al., arXiv 1607.06450)
 };
 
-enum class Activation : uint8_t { silu, gelu_tanh, gelu_erf, relu_squared };
+enum class Activation : uint8_t { silu, gelu_tanh, gelu_erf, relu_squared, relu };
 
 // What a norm of queries and keys takes at once, where there is one.
 enum class QkNorm : uint8_t { heads, rows };
@@ -26,15 +26,40 @@ struct LayerConfig {
   bool local_rope = false;  // rotates by ModelConfig::local_inv_freq
 };
 
+// Selective state-space layers in place of attention and feed-forward (Mamba-2: Dao & Gu, arXiv 2405.21060), with
+// n_heads heads of d_head values, d_inner together.
+struct SsmConfig {
+  int64_t d_state = 0;   // values of the state for each value of a head; 0: no such layers
+  int64_t n_groups = 0;  // of heads that share what they read from and write to the state
+  int64_t n_taps = 0;    // of the convolution before it
+  int64_t d_inner = 0;
+
+  bool exists() const { return d_state > 0; }
+  int64_t d_conv() const { return d_inner + 2 * n_groups * d_state; }  // channels of the convolution
+};
+
+// An encoder before the decoder (Raffel et al., arXiv 1910.10683), as wide as it.
+struct EncoderConfig {
+  int64_t n_layers = 0;     // 0: there is none
+  int64_t n_buckets = 0;    // of relative positions; each has a bias of its own for every head
+  int32_t start_token = 0;  // that the decoder begins with
+
+  bool exists() const { return n_layers > 0; }
+};
+
 struct ModelConfig {
   std::string family;        // "llama"
   std::string architecture;  // as in the file: "llama", "LlamaForCausalLM"
   std::string name;          // general.name or the folder's name
+  // n_kv_heads 0: no attention, or a kind that keeps its keys and values itself.
   int64_t n_layers = 0, d_model = 0, n_heads = 0, n_kv_heads = 0, d_head = 0, d_ff = 0, n_vocab = 0;
   int64_t n_ctx_train = 0;
   int64_t window = 0;               // of every layer; 0 where a layer has none or another
   std::vector<LayerConfig> layers;  // [n_layers]
   bool tied_head = false;
+
+  SsmConfig ssm;
+  EncoderConfig encoder;
 
   NormKind norm = NormKind::rms;
   QkNorm qk_norm = QkNorm::heads;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "models/family.h"
@@ -51,10 +52,8 @@ Result<std::string> read_architecture(const Checkpoint& checkpoint) {
 constexpr int64_t kMaxLayerNumber = 1 << 20;
 
 bool handles(const ModelFamily& family, const std::string& architecture, const Checkpoint& checkpoint) {
-  if (checkpoint.dialect() == Dialect::gguf) {
-    const bool claimed = family.claims == nullptr || family.claims(checkpoint.metadata());
-    return architecture == family.gguf_architecture && claimed;
-  }
+  if (family.claims != nullptr && !family.claims(checkpoint)) return false;
+  if (checkpoint.dialect() == Dialect::gguf) return architecture == family.gguf_architecture;
   for (const char* name : family.hf_architectures) {
     if (architecture == name) return true;
   }
@@ -137,14 +136,43 @@ NamePattern parse_name(std::string_view name) {
   return out;
 }
 
+Shape form_shape(ValueForm form, Dialect dialect, int64_t n, const ModelConfig& config) {
+  const bool is_gguf = dialect == Dialect::gguf;
+  const SsmConfig& ssm = config.ssm;
+  switch (form) {
+    case ValueForm::column:
+    case ValueForm::log_a:
+      return is_gguf ? Shape{n, 1} : Shape{n};
+    case ValueForm::grouped:
+      return is_gguf ? Shape{ssm.n_groups, n / ssm.n_groups} : Shape{n};
+    case ValueForm::filters:
+      return is_gguf ? Shape{n / ssm.n_taps, ssm.n_taps} : Shape{n / ssm.n_taps, 1, ssm.n_taps};
+    case ValueForm::row:
+      return is_gguf ? Shape{n} : Shape{1, n};
+    default:
+      return {n};
+  }
+}
+
 bool is_per_expert(const TensorName& name) {
   return std::string_view(name.hugging_face).find("[]") != std::string_view::npos;
 }
 
+namespace {
+
+// A table's name may have numbers of its own, which parse_name takes for those of layers and experts.
+bool has_pattern(const char* name, std::string_view pattern) {
+  if (pattern == name) return true;
+  const bool has_numbers = std::string_view(name).find(".layer.") != std::string_view::npos;
+  return has_numbers && parse_name(layer_name(name, 0, 0)).pattern == pattern;
+}
+
+}  // namespace
+
 const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect) {
   const std::string_view prefix = family.hf_prefix;
   for (const TensorName& name : family.tensors) {
-    if (pattern == (dialect == Dialect::gguf ? name.gguf : name.hugging_face)) return &name;
+    if (has_pattern(dialect == Dialect::gguf ? name.gguf : name.hugging_face, pattern)) return &name;
     if (dialect == Dialect::gguf || prefix.empty()) continue;
     const std::string_view full = name.hugging_face;
     if (full.starts_with(prefix) && pattern == full.substr(prefix.size())) return &name;
@@ -168,6 +196,8 @@ Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
   if (config.name.empty()) config.name = file_stem(checkpoint.path());
   return config;
 }
+
+void Model::encode(const EncodeArgs& /*args*/, ThreadPool& /*threads*/) const { SMELT_CHECK(false); }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): the model shares it, as callers see by the value
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint, Compute compute) {

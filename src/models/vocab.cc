@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "models/canonical_keys.h"
+#include "models/family.h"
 #include "models/model.h"
 
 namespace smelt {
@@ -17,8 +18,11 @@ std::span<const std::byte> as_bytes(const std::string& text) {
 }
 
 int64_t count_tokens(const Checkpoint& checkpoint) {
-  const char* name = checkpoint.dialect() == Dialect::gguf ? "token_embd.weight" : "model.embed_tokens.weight";
-  const TensorEntry* embedding = checkpoint.find_tensor(name);
+  constexpr const char* kEmbedding = "token_embd.weight";
+  const auto family = find_family(checkpoint);
+  const TensorName* name = family ? find_tensor_name(**family, kEmbedding, Dialect::gguf) : nullptr;
+  const TensorEntry* embedding =
+      name == nullptr ? checkpoint.find_tensor(kEmbedding) : find_tensor(checkpoint, **family, *name, -1);
   return embedding == nullptr ? 0 : embedding->view.rows();
 }
 

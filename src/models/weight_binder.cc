@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/text.h"
@@ -87,6 +88,12 @@ Result<std::vector<std::byte>> transpose(const TensorView& view) {
   return bytes;
 }
 
+std::vector<float> decode_values(const TensorView& view) {
+  std::vector<float> values(static_cast<size_t>(view.shape.values()));
+  for (int64_t r = 0; r < view.rows(); ++r) view.decode_row_into(r, values.data() + r * view.columns());
+  return values;
+}
+
 Result<TensorView> rows_of(const TensorView& matrix, int64_t begin, int64_t n) {
   TensorView part = matrix;
   if (matrix.layout == Layout::rows16 && (begin % kRows16 != 0 || n % kRows16 != 0)) {
@@ -162,6 +169,14 @@ Status WeightBinder::bind_experts(const char* gguf_name, int64_t layer, const Sh
   return {};
 }
 
+Status WeightBinder::bind_table(const char* gguf_name, int64_t layer, const Shape& shape,
+                                std::vector<float>& out) const {
+  SMELT_ASSIGN(const TensorEntry* tensor, find(gguf_name, layer, Presence::required));
+  SMELT_TRY(check_matrix(*tensor, shape));
+  out = decode_values(tensor->view);
+  return {};
+}
+
 Status WeightBinder::bind(const char* gguf_name, int64_t layer, const Shape& shape, TensorView& out, Presence presence,
                           OwnedTensors& owned) const {
   SMELT_ASSIGN(const TensorEntry* tensor, find(gguf_name, layer, presence));
@@ -190,12 +205,15 @@ Status WeightBinder::bind(const char* gguf_name, int64_t layer, int64_t n, std::
   SMELT_ASSIGN(const TensorEntry* tensor, find(gguf_name, layer, presence));
   if (tensor == nullptr) return {};
   const TensorName* name = find_tensor_name(family_, gguf_name, Dialect::gguf);
-  const bool is_row = name != nullptr && name->form == ValueForm::row && tensor->view.shape.rank == 2;
-  SMELT_TRY(check_shape(*tensor, is_row ? Shape{1, n} : Shape{n}));
+  const bool is_flat = name == nullptr || (name->form == ValueForm::row && tensor->view.shape.rank == 1);
+  const ValueForm form = is_flat ? ValueForm::same : name->form;
+  SMELT_TRY(check_shape(*tensor, form_shape(form, checkpoint_.dialect(), n, config_)));
   if (!is_plain(tensor->view.dtype)) return wrong_type(checkpoint_, *tensor, "F32, F16 or BF16");
-  out.resize(static_cast<size_t>(n));
-  tensor->view.decode_row_into(0, out.data());
+  out = decode_values(tensor->view);
   if (!is_foreign()) return {};
+  if (form == ValueForm::log_a) {
+    for (float& value : out) value = -std::exp(value);
+  }
   if (name->form == ValueForm::plus_one) {
     for (float& value : out) value += 1.0F;
   }

@@ -33,6 +33,8 @@ class WeightBinder {
               OwnedTensors& owned) const;
   // A vector, copied as f32 (F32, F16 or BF16 in the file). An absent optional one leaves it empty.
   Status bind(const char* gguf_name, int64_t layer, int64_t n, std::vector<float>& out, Presence presence) const;
+  // A matrix, copied as f32.
+  Status bind_table(const char* gguf_name, int64_t layer, const Shape& shape, std::vector<float>& out) const;
   // A matrix of this shape for each expert, from one tensor of all or one of each.
   Status bind_experts(const char* gguf_name, int64_t layer, const Shape& shape, std::vector<TensorView>& out) const;
   // As many layers as the configuration says have tensors, not fewer and not more.
@@ -51,6 +53,8 @@ class WeightBinder {
 // Target row r of a tensor in GGUF's form is row order[r] of Hugging Face's (or the way back, for that target); empty
 // where rows stay. Query and key rows are views for half-split RoPE there and are rotated so, not reordered.
 std::vector<int32_t> row_order(RowOrder order, const ModelConfig& config, Dialect target);
+// All values of a tensor of any type, as f32.
+std::vector<float> decode_values(const TensorView& view);
 // Rows become columns; for dtypes of whole bytes a value.
 Result<std::vector<std::byte>> transpose(const TensorView& view);
 

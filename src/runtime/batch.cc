@@ -35,7 +35,7 @@ Result<BatchPlan> plan_batch(const Model& model, int64_t n_sequences, const Sess
                                                        options.n_threads > 0 ? options.n_threads : default_threads())));
   const auto n = static_cast<uint64_t>(n_sequences);
   // Each sequence's logits, and those of a pass.
-  const auto sequences = checked_mul(n, plan.session.kv_bytes + 2 * plan.session.logits_bytes);
+  const auto sequences = checked_mul(n, plan.session.sequence_bytes() + 2 * plan.session.logits_bytes);
   const auto bytes = sequences ? checked_add(*sequences, plan.session.workspace_bytes) : std::nullopt;
   if (!bytes) return input_error("the memory of the batch overflows 64 bits; take fewer sequences");
   plan.bytes = *bytes;
@@ -114,9 +114,8 @@ Status Batch::decode(std::span<const BatchToken> tokens, std::span<Status> error
   pass_->tokens.clear();
   pass_->slices.clear();
   for (const BatchToken& token : tokens) {
-    const Session::State& s = *sequences_[static_cast<size_t>(token.sequence)].state_;
     pass_->tokens.push_back(token.token);
-    pass_->slices.push_back({.n_tokens = 1, .position = static_cast<int64_t>(s.tokens.size()), .kv = s.layers});
+    pass_->slices.push_back(sequences_[static_cast<size_t>(token.sequence)].state_->slice(1, 1));
   }
   const Session::State& first = *sequences_.front().state_;
   first.model->forward({.kind = PassKind::decode,
@@ -130,6 +129,7 @@ Status Batch::decode(std::span<const BatchToken> tokens, std::span<Status> error
     const std::span<const float> row(pass_->row(i, s.n_vocab()), s.n_vocab());
     s.n_written = std::max(s.n_written, static_cast<int64_t>(s.tokens.size()) + 1);
     errors[i] = s.check_finite(row, static_cast<int64_t>(s.tokens.size()));
+    if (!errors[i]) s.lose_state();
     if (!errors[i]) continue;
     std::copy(row.begin(), row.end(), s.last_logits());
     s.last_row = 0;

@@ -31,8 +31,8 @@ class Batch {
 
   // Appends one token to each of these sequences, at most one for a sequence, in one pass; its logits() are then those
   // after the token. Wrong arguments, a full context among them, are an error before anything is computed. A sequence
-  // whose logits are not finite keeps its position, and its error is in `errors` (as many as tokens; ok elsewhere); the
-  // others go on. Allocates nothing but for errors.
+  // whose logits are not finite keeps its position (as Session::append does), and its error is in `errors` (as many as
+  // tokens; ok elsewhere); the others go on. Allocates nothing but for errors.
   Status decode(std::span<const BatchToken> tokens, std::span<Status> errors);
 
  private:

@@ -17,16 +17,29 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+Status check_prompt(const Session& session, std::span<const TokenId> prompt) {
+  if (prompt.empty()) return input_error("the prompt has no tokens, and the vocabulary no begin token to start from");
+  if (static_cast<int64_t>(prompt.size()) <= session.n_ctx()) return {};
+  return input_error(
+      fmt::format("the prompt has {} tokens, the context {}; take a longer context (-c) or a shorter "
+                  "prompt",
+                  prompt.size(), session.n_ctx()));
+}
+
+// Encoder–decoders read the prompt at once, and write from a token of their own.
+Status encode_source(Session& session, std::span<const TokenId> source, GenerateResult& result) {
+  SMELT_TRY(check_prompt(session, source));
+  const Clock::time_point start = Clock::now();
+  SMELT_TRY(session.encode(source));
+  result.prefill_seconds = seconds_since(start);
+  result.n_prompt = static_cast<int64_t>(source.size());
+  return {};
+}
+
 // Brings the session to the end of the prompt. The last token is always computed: its logits are needed.
 Status prefill(Session& session, Speculation& steps, std::span<const TokenId> prompt, const GenerateOptions& options,
                GenerateResult& result) {
-  if (prompt.empty()) return input_error("the prompt has no tokens, and the vocabulary no begin token to start from");
-  if (static_cast<int64_t>(prompt.size()) > session.n_ctx()) {
-    return input_error(
-        fmt::format("the prompt has {} tokens, the context {}; take a longer context (-c) or a shorter "
-                    "prompt",
-                    prompt.size(), session.n_ctx()));
-  }
+  SMELT_TRY(check_prompt(session, prompt));
   const std::vector<TokenId>& known = session.tokens();
   const size_t most = std::min(known.size(), prompt.size() - 1);
   const auto differs = std::mismatch(known.begin(), known.begin() + static_cast<int64_t>(most), prompt.begin());
@@ -34,8 +47,8 @@ Status prefill(Session& session, Speculation& steps, std::span<const TokenId> pr
   const Clock::time_point start = Clock::now();
   Status done = session.append(prompt.subspan(static_cast<size_t>(n_known)), options.cancel);
   if (done) done = steps.begin(session, prompt, options.n_predict, options.cancel);
-  result.prefill_seconds = seconds_since(start);
-  result.n_prompt = session.position() - n_known;
+  result.prefill_seconds += seconds_since(start);
+  result.n_prompt += session.position() - n_known;
   return done;
 }
 
@@ -156,9 +169,14 @@ Result<LoadedModel> load_model(const std::string& path, Compute compute) {
 Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
                                 const GenerateOptions& options, const EmitText& emit) {
   SMELT_TRY(check_sampler_options(options.sampling));
+  GenerateResult result;
   const bool at_start = tokenizer.decode(prompt, false).empty();
   SMELT_TRY(begin_constraint(options, at_start));
-  GenerateResult result;
+  const EncoderConfig& encoder = session.model().config().encoder;
+  if (encoder.exists()) {
+    SMELT_TRY(encode_source(session, prompt, result));
+    prompt = {&encoder.start_token, 1};
+  }
   Speculation one_by_one;
   Speculation& steps = options.speculation != nullptr ? *options.speculation : one_by_one;
   Status ready = prefill(session, steps, prompt, options, result);

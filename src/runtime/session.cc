@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <system_error>
 
@@ -49,15 +50,44 @@ Result<std::shared_ptr<SessionEngine>> SessionEngine::create(const SessionPlan& 
 Status Session::State::allocate_sequence() {
   SMELT_ASSIGN(cache, allocate(plan.kv_bytes, plan));
   SMELT_ASSIGN(logits_memory, allocate(plan.logits_bytes, plan));
-  for (int64_t l = 0; l < model->config().n_layers; ++l) {
+  const int64_t n_layers = plan.block_bytes > 0 ? model->config().n_layers : 0;
+  for (int64_t l = 0; l < n_layers; ++l) {
     layers.push_back({cache.data() + static_cast<uint64_t>(l) * plan.layer_bytes,
                       static_cast<int64_t>(plan.layer_bytes / plan.block_bytes), kv_type});
   }
   tokens.reserve(static_cast<size_t>(plan.n_ctx));
+  if (plan.n_states == 0) return {};
+  SMELT_ASSIGN(states_memory, allocate(plan.state_bytes, plan));
+  state = reinterpret_cast<float*>(states_memory.data());
+  if (!is_recurrent()) return {};
+  prompt_mark.floats = state + plan.state_floats;
+  if (plan.n_states > 2) draft_mark.floats = prompt_mark.floats + plan.state_floats;
   return {};
 }
 
-Status Session::State::check_tokens(std::span<const TokenId> ids) const {
+Status Session::State::check_source() const {
+  const std::string& path = model->checkpoint().path();
+  if (!model->config().encoder.exists() || n_source > 0) return {};
+  return input_error(
+      fmt::format("{}: is an encoder–decoder: it writes about a source text that is encoded first, which "
+                  "'smelt run' does and nothing else",
+                  path));
+}
+
+Status Session::encode(std::span<const TokenId> source) {
+  State& s = *state_;
+  SMELT_CHECK(s.model->config().encoder.exists() && !source.empty());
+  truncate(0);
+  s.n_source = 0;
+  SMELT_TRY(s.check_tokens(source, false));
+  s.model->encode({.tokens = source, .state = s.state, .capacity = s.plan.n_ctx, .workspace = s.engine->floats()},
+                  *s.engine->threads);
+  s.n_source = static_cast<int64_t>(source.size());
+  return {};
+}
+
+Status Session::State::check_tokens(std::span<const TokenId> ids, bool are_written) const {
+  if (are_written) SMELT_TRY(check_source());
   const int64_t room = plan.n_ctx - static_cast<int64_t>(tokens.size());
   if (static_cast<int64_t>(ids.size()) > room) {
     return input_error(
@@ -82,19 +112,20 @@ Status Session::State::check_finite(std::span<const float> logits, int64_t posit
 }
 
 void Session::State::forward(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
-  const SequenceSlice slice{.n_tokens = static_cast<int64_t>(ids.size()),
-                            .position = static_cast<int64_t>(tokens.size()),
-                            .kv = layers,
-                            .n_logits = n_logits};
-  model->forward({.kind = kind, .tokens = ids, .slices = {&slice, 1}, .workspace = engine->floats(), .logits = logits},
+  const SequenceSlice part = slice(static_cast<int64_t>(ids.size()), n_logits);
+  model->forward({.kind = kind, .tokens = ids, .slices = {&part, 1}, .workspace = engine->floats(), .logits = logits},
                  *engine->threads);
-  n_written = std::max(n_written, slice.position + slice.n_tokens);
+  n_written = std::max(n_written, part.position + part.n_tokens);
 }
 
 Status Session::State::compute(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
   forward(kind, ids, logits, n_logits);
   const auto end = static_cast<int64_t>(tokens.size() + ids.size());
-  SMELT_TRY(check_finite({logits, static_cast<size_t>(n_logits) * n_vocab()}, end - n_logits));
+  Status finite = check_finite({logits, static_cast<size_t>(n_logits) * n_vocab()}, end - n_logits);
+  if (!finite) {
+    lose_state();
+    return finite;
+  }
   tokens.insert(tokens.end(), ids.begin(), ids.end());
   return {};
 }
@@ -135,9 +166,12 @@ Status Session::append(std::span<const TokenId> tokens, const CancelToken* cance
   SMELT_TRY(s.check_tokens(tokens));
   s.last_row = 0;
   const PassKind kind = tokens.size() == 1 ? PassKind::decode : PassKind::prefill;
+  const bool marks = s.is_recurrent() && tokens.size() > 1;
   while (!tokens.empty()) {
     if (cancel != nullptr && cancel->cancelled()) return cancelled_error();
-    const size_t m = std::min(tokens.size(), static_cast<size_t>(s.plan.chunk));
+    if (marks && tokens.size() == 1) s.set_mark(s.prompt_mark);
+    const size_t n_first = marks && tokens.size() > 1 ? tokens.size() - 1 : tokens.size();
+    const size_t m = std::min(n_first, static_cast<size_t>(s.plan.chunk));
     const bool last = m == tokens.size();
     SMELT_TRY(s.compute(kind, tokens.first(m), s.last_logits(), last ? 1 : 0));
     tokens = tokens.subspan(m);
@@ -179,13 +213,22 @@ Result<int64_t> Session::verify(std::span<const TokenId> tokens) {
   SMELT_CHECK(m >= 1 && m <= s.plan.max_draft + 1);
   SMELT_TRY(s.check_tokens(tokens));
   s.last_row = 0;
+  if (m > 1 && s.is_recurrent()) s.set_mark(s.draft_mark);
   s.forward(PassKind::decode, tokens, s.last_logits(), m);
   size_t taken = 0;
   while (taken < tokens.size() && is_finite(s.row(taken))) ++taken;
+  if (taken < tokens.size() && m > 1 && s.is_recurrent()) {
+    std::copy_n(s.draft_mark.floats, s.plan.state_floats, s.state);
+    if (taken > 0) s.forward(PassKind::decode, tokens.first(taken), nullptr, 0);
+  }
   if (taken == 0) {
     // A later token's values, of weight 0 in attention, may have spoilt the first one's where they are not finite.
     if (m > 1) s.forward(PassKind::decode, tokens.first(1), s.last_logits(), 1);
-    SMELT_TRY(s.check_finite(s.row(0), position()));
+    Status finite = s.check_finite(s.row(0), position());
+    if (!finite) {
+      s.lose_state();
+      return finite.error();
+    }
     taken = 1;
   }
   s.tokens.insert(s.tokens.end(), tokens.begin(), tokens.begin() + static_cast<int64_t>(taken));
@@ -199,11 +242,46 @@ int64_t Session::max_draft() const { return state_->plan.max_draft; }
 int64_t Session::truncate(int64_t position) {
   SMELT_CHECK(position >= 0 && position <= this->position());
   State& s = *state_;
+  if (s.is_recurrent()) return s.rewind_state(position);
   s.n_written = std::max(s.n_written, this->position());
   if (position < this->position() && !s.holds(position)) position = 0;
   if (position == 0) s.n_written = s.first_held = 0;
   s.tokens.resize(static_cast<size_t>(position));
   return position;
+}
+
+void Session::State::set_mark(StateMark& mark) const {
+  mark.position = static_cast<int64_t>(tokens.size());
+  if (mark.position > 0) std::copy_n(state, plan.state_floats, mark.floats);
+}
+
+int64_t Session::State::rewind_state(int64_t position) {
+  if (position == static_cast<int64_t>(tokens.size())) return position;
+  for (StateMark* mark : {&draft_mark, &prompt_mark}) {
+    if (mark->position > position) mark->position = -1;
+  }
+  const bool in_draft = draft_mark.position >= 0 && position - draft_mark.position <= plan.max_draft + 1;
+  const StateMark& mark = in_draft ? draft_mark : prompt_mark;
+  const int64_t from = std::max<int64_t>(0, mark.position);
+  if (from > 0) std::copy_n(mark.floats, plan.state_floats, state);
+  const int64_t n_again = in_draft ? position - from : 0;
+  std::array<TokenId, kMaxDraft + 1> again{};
+  std::copy_n(tokens.begin() + from, n_again, again.begin());
+  tokens.resize(static_cast<size_t>(from));
+  if (n_again == 0) return from;
+  // Bit for bit as in the pass that they were part of.
+  forward(PassKind::decode, {again.data(), static_cast<size_t>(n_again)}, nullptr, 0);
+  tokens.insert(tokens.end(), again.begin(), again.begin() + n_again);
+  return position;
+}
+
+// After a pass whose tokens do not count.
+void Session::State::lose_state() {
+  if (!is_recurrent()) return;
+  draft_mark.position = -1;
+  const int64_t from = std::max<int64_t>(0, prompt_mark.position);
+  if (from > 0) std::copy_n(prompt_mark.floats, plan.state_floats, state);
+  tokens.resize(static_cast<size_t>(from));
 }
 
 // Whether what a token at this position sees is still in the cache.
@@ -226,15 +304,25 @@ int64_t Session::State::first_saved() const {
   return first / kKvBlock * kKvBlock;
 }
 
+Status Session::State::check_saved() const {
+  if (!model->config().encoder.exists()) return {};
+  return input_error("prompt caches of encoder–decoders are not supported; leave out --prompt-cache");
+}
+
 Status Session::save_cache(const std::string& path) const {
-  return save_session_file(state_->image(), state_->tokens, state_->first_saved(), path);
+  SMELT_TRY(state_->check_saved());
+  return save_session_file(state_->image(), {state_->tokens, state_->first_saved(), state_->prompt_mark.position},
+                           path);
 }
 
 Status Session::load_cache(const std::string& path) {
+  SMELT_TRY(state_->check_saved());
   SMELT_ASSIGN(const LoadedSession loaded, load_session_file(state_->image(), path));
   state_->tokens.assign(loaded.tokens.begin(), loaded.tokens.end());  // keeps the room reserved
   state_->n_written = position();
   state_->first_held = loaded.first_position;
+  state_->prompt_mark.position = loaded.mark_position;
+  state_->draft_mark.position = -1;
   return {};
 }
 

@@ -1,4 +1,5 @@
-// One user's mutable state on a shared Model: the KV cache, the workspace and the tokens so far.
+// One user's mutable state on a shared Model: the KV cache or the state of recurrent layers, the workspace and the
+// tokens so far.
 #pragma once
 
 #include <functional>
@@ -43,10 +44,16 @@ class Session {
   int64_t position() const;                    // tokens in the cache
   const std::vector<TokenId>& tokens() const;  // those tokens
 
+  // Models with an encoder (config().encoder): takes this source text, n_ctx() tokens at most, in place of an earlier
+  // one, and forgets all tokens. What is appended next is the decoder's, from config().encoder.start_token on; before
+  // this it is an error.
+  Status encode(std::span<const TokenId> source);
+
   // Appends tokens to the cache, in chunks; logits() then holds the last token's. A full context is an error that says
   // so (nothing is shifted silently), and so are ids outside the vocabulary, both before anything is computed; a
-  // cancelled run leaves the cache at a chunk boundary. Non-finite logits are an error naming the position. Allocates
-  // nothing.
+  // cancelled run leaves the cache at a chunk boundary. Non-finite logits are an error naming the position, at which
+  // the cache stays; a recurrent state is spoilt by them, and goes back to a position from which it can be computed
+  // again. Allocates nothing.
   Status append(std::span<const TokenId> tokens, const CancelToken* cancel = nullptr);
   std::span<const float> logits() const;  // [n_vocab]; of no meaning before the first append
   // As append, but calls visit(index in tokens, logits of that token) for indices >= first, in order: for evaluation.
@@ -61,9 +68,10 @@ class Session {
   Result<int64_t> verify(std::span<const TokenId> tokens);
   std::span<const float> logits_at(int64_t index) const;  // of the latest verify, until the next append
   int64_t max_draft() const;
-  // Forgets all later tokens; position <= position(). The layers of a model with a sliding window keep only the latest
-  // positions: where those seen from `position` are gone, everything is forgotten. Returns position() then: `position`,
-  // or 0. The last 64 tokens can always be forgotten.
+  // Forgets all later tokens; position <= position(). Returns position() then, which may be less. The layers of a model
+  // with a sliding window keep only the latest positions: where those seen from `position` are gone, everything is
+  // forgotten (0); the last 64 tokens can always be. A recurrent state goes back to any position of the latest verify,
+  // or else to what was before the last token of the latest prompt (append of more than one token), or to 0.
   int64_t truncate(int64_t position);
 
   // The cache with its tokens, for --prompt-cache (session_file.h): written atomically, replacing an earlier one;

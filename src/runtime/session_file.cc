@@ -17,7 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr char kMagic[8] = "smeltKV";
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 
 struct Header {
   char magic[8];
@@ -28,15 +28,17 @@ struct Header {
   uint64_t n_layers;
   uint64_t block_bytes;
   uint64_t first_position;
+  uint64_t state_floats;
+  int64_t mark_position;
 };
-static_assert(sizeof(Header) == 56);
+static_assert(sizeof(Header) == 72);
 
 template <class T>
 std::span<const std::byte> bytes_of(const T* values, size_t n) {
   return {reinterpret_cast<const std::byte*>(values), n * sizeof(T)};
 }
 
-Header make_header(const SessionImage& image, uint64_t n_tokens, uint64_t first_position) {
+Header make_header(const SessionImage& image, uint64_t n_tokens, uint64_t first_position, int64_t mark_position) {
   Header header{.magic = {},
                 .version = kVersion,
                 .kv_type = static_cast<uint32_t>(image.kv_type),
@@ -44,7 +46,9 @@ Header make_header(const SessionImage& image, uint64_t n_tokens, uint64_t first_
                 .n_tokens = n_tokens,
                 .n_layers = image.layers.size(),
                 .block_bytes = image.block_bytes,
-                .first_position = first_position};
+                .first_position = first_position,
+                .state_floats = image.state.size(),
+                .mark_position = mark_position};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   return header;
 }
@@ -83,13 +87,21 @@ class PartWriter {
   Hasher hasher_;
 };
 
+std::optional<uint64_t> states_bytes(const Header& header) {
+  const auto floats = checked_mul(header.state_floats, uint64_t{sizeof(float)});
+  const auto one = floats ? checked_round_up(*floats, 8) : std::nullopt;
+  return one ? checked_mul(*one, header.mark_position >= 0 ? uint64_t{2} : uint64_t{1}) : std::nullopt;
+}
+
 // The size that a file with this header has; nothing if it overflows.
 std::optional<uint64_t> file_size(const Header& header) {
   const auto ids = checked_mul(header.n_tokens, uint64_t{sizeof(TokenId)});
   const auto ids_padded = ids ? checked_round_up(*ids, 8) : std::nullopt;
   const auto layer = layer_bytes(header);
   const auto parts = layer ? checked_mul(*layer, header.n_layers) : std::nullopt;
-  const auto body = parts && ids_padded ? checked_add(*parts, *ids_padded) : std::nullopt;
+  const auto states = states_bytes(header);
+  const auto caches = parts && states ? checked_add(*parts, *states) : std::nullopt;
+  const auto body = caches && ids_padded ? checked_add(*caches, *ids_padded) : std::nullopt;
   return body ? checked_add(*body, uint64_t{sizeof(Header) + sizeof(uint64_t)}) : std::nullopt;
 }
 
@@ -99,6 +111,7 @@ constexpr const char* kDelete = "; delete the file or name another one";
 Status check_first_position(const Header& found, const SessionImage& image) {
   const auto window = static_cast<uint64_t>(image.model.config().window);
   const uint64_t needed = window > 0 && found.n_tokens >= window ? found.n_tokens - window + 1 : 0;
+  if (image.layers.empty()) return {};
   const auto room = static_cast<uint64_t>(image.layers.front().n_blocks);
   const bool whole = found.first_position % kKvBlock == 0 && found.first_position <= needed;
   if (whole && (found.n_tokens + kKvBlock - 1 - found.first_position) / kKvBlock <= room) return {};
@@ -108,13 +121,14 @@ Status check_first_position(const Header& found, const SessionImage& image) {
 }
 
 Status check_header(const Header& found, const SessionImage& image, uint64_t size) {
-  const Header wanted = make_header(image, found.n_tokens, found.first_position);
+  const Header wanted = make_header(image, found.n_tokens, found.first_position, found.mark_position);
   if (std::memcmp(found.magic, kMagic, sizeof(kMagic)) != 0) return input_error("not a prompt cache of smelt");
   if (found.version != kVersion) {
     return input_error(
         fmt::format("version {} of the prompt cache, this program reads {}{}", found.version, kVersion, kDelete));
   }
-  if (found.fingerprint != wanted.fingerprint || found.n_layers != wanted.n_layers) {
+  if (found.fingerprint != wanted.fingerprint || found.n_layers != wanted.n_layers ||
+      found.state_floats != wanted.state_floats) {
     return input_error(std::string("the prompt cache belongs to another model") + kDelete);
   }
   if (found.kv_type != wanted.kv_type || found.block_bytes != wanted.block_bytes) {
@@ -128,6 +142,10 @@ Status check_header(const Header& found, const SessionImage& image, uint64_t siz
   if (found.n_tokens > static_cast<uint64_t>(image.n_ctx)) {
     return input_error(fmt::format("the prompt cache holds {} tokens, the context {}; take a longer context (-c)",
                                    found.n_tokens, image.n_ctx));
+  }
+  if (found.mark_position < -1 || found.mark_position > static_cast<int64_t>(found.n_tokens)) {
+    return input_error(fmt::format("the prompt cache has a state at position {} of {}; it is damaged{}",
+                                   found.mark_position, found.n_tokens, kDelete));
   }
   return check_first_position(found, image);
 }
@@ -159,7 +177,11 @@ Result<LoadedSession> load_bytes(const SessionImage& image, std::span<const std:
       std::memcpy(block_at(layer, at, header.block_bytes), from, header.block_bytes);
     }
   }
-  return LoadedSession{std::move(tokens), static_cast<int64_t>(header.first_position)};
+  for (const std::span<float> state : {image.state, header.mark_position >= 0 ? image.mark : std::span<float>()}) {
+    if (!state.empty()) std::memcpy(state.data(), from, state.size_bytes());
+    from += padded(state.size_bytes());
+  }
+  return LoadedSession{std::move(tokens), static_cast<int64_t>(header.first_position), header.mark_position};
 }
 
 }  // namespace
@@ -168,8 +190,8 @@ uint64_t model_fingerprint(const Model& model) {
   constexpr size_t kSample = 4096;
   const ModelConfig& c = model.config();
   Hasher hasher;
-  for (const int64_t n :
-       {c.n_layers, c.d_model, c.n_heads, c.n_kv_heads, c.d_head, c.d_ff, c.n_vocab, c.n_rope, c.window}) {
+  for (const int64_t n : {c.n_layers, c.d_model, c.n_heads, c.n_kv_heads, c.d_head, c.d_ff, c.n_vocab, c.n_rope,
+                          c.window, c.ssm.d_state}) {
     hasher.add(static_cast<uint64_t>(n));
   }
   hasher.add(bytes_of(c.inv_freq.data(), c.inv_freq.size()));
@@ -183,11 +205,11 @@ uint64_t model_fingerprint(const Model& model) {
   return hasher.value();
 }
 
-Status save_session_file(const SessionImage& image, std::span<const TokenId> tokens, int64_t first_position,
-                         const std::string& path) {
+Status save_session_file(const SessionImage& image, const SavedTokens& saved, const std::string& path) {
+  const auto& [tokens, first_position, mark_position] = saved;
   SMELT_ASSIGN(AtomicFile file, AtomicFile::create(path, Overwrite::replace));
   PartWriter writer(file);
-  const Header header = make_header(image, tokens.size(), static_cast<uint64_t>(first_position));
+  const Header header = make_header(image, tokens.size(), static_cast<uint64_t>(first_position), mark_position);
   SMELT_TRY(writer.write(bytes_of(&header, 1)));
   SMELT_TRY(writer.write(bytes_of(tokens.data(), tokens.size())));
   for (const KvLayer& layer : image.layers) {
@@ -195,6 +217,8 @@ Status save_session_file(const SessionImage& image, std::span<const TokenId> tok
       SMELT_TRY(writer.write({block_at(layer, at, image.block_bytes), image.block_bytes}));
     }
   }
+  SMELT_TRY(writer.write(bytes_of(image.state.data(), image.state.size())));
+  if (mark_position >= 0) SMELT_TRY(writer.write(bytes_of(image.mark.data(), image.mark.size())));
   const uint64_t hash = writer.hash();
   SMELT_TRY(file.write(bytes_of(&hash, 1)));
   return file.commit();

@@ -38,12 +38,45 @@ uint64_t budget_of(const SessionOptions& options) {
 
 Error does_not_fit(const SessionPlan& plan, uint64_t weights, uint64_t budget) {
   const auto needed = checked_add(plan.total(), weights);
-  return input_error(fmt::format(
-      "a context of {} tokens needs {} (weights {}, KV cache {}, workspace {}), the memory budget is {}; take a "
-      "shorter "
-      "context or a smaller model",
-      plan.n_ctx, format_bytes(needed.value_or(UINT64_MAX)), format_bytes(weights), format_bytes(plan.kv_bytes),
-      format_bytes(plan.workspace_bytes + plan.logits_bytes), format_bytes(budget)));
+  return input_error(
+      fmt::format("a context of {} tokens needs {} (weights {}, {} {}, workspace {}), the memory budget is {}; take a "
+                  "shorter "
+                  "context or a smaller model",
+                  plan.n_ctx, format_bytes(needed.value_or(UINT64_MAX)), format_bytes(weights),
+                  plan.n_states > 1 ? "state" : "KV cache", format_bytes(plan.sequence_bytes()),
+                  format_bytes(plan.workspace_bytes + plan.logits_bytes), format_bytes(budget)));
+}
+
+}  // namespace
+
+namespace {
+
+Status plan_kv_cache(const ModelConfig& c, const SessionOptions& options, SessionPlan& plan) {
+  if (c.n_kv_heads == 0) return {};
+  const KvShape shape = {c.n_kv_heads, c.d_head, options.kv_type};
+  constexpr int64_t kLeastRollback = 64;  // so that a draft or a changed end of a prompt costs nothing
+  const int64_t ring = c.window > 0 ? kv_ring_positions(c.window, std::max(plan.chunk, kLeastRollback)) : plan.n_ctx;
+  const auto layer = kv_layer_bytes(shape, std::min(plan.n_ctx, ring));
+  const auto kv = layer ? checked_mul(*layer, static_cast<uint64_t>(c.n_layers)) : std::nullopt;
+  if (!kv || *kv > INT64_MAX) return input_error("the size of the KV cache exceeds 2^63 bytes; take a shorter context");
+  plan.block_bytes = static_cast<uint64_t>(kv_block_bytes(shape));
+  plan.layer_bytes = *layer;
+  plan.kv_bytes = *kv;
+  return {};
+}
+
+// A state cannot be run backwards: that before the last token of a prompt is kept, and that before a draft.
+Status plan_states(const Model& model, SessionPlan& plan) {
+  const SequenceMemory memory = model.sequence_memory(plan.n_ctx);
+  plan.state_floats = memory.floats;
+  if (plan.state_floats == 0) return {};
+  const int64_t n_earlier = plan.max_draft > 0 ? 2 : 1;
+  plan.n_states = memory.is_recurrent ? 1 + n_earlier : 1;
+  const auto floats = checked_mul(static_cast<uint64_t>(plan.state_floats), static_cast<uint64_t>(plan.n_states));
+  const auto bytes = floats ? checked_mul(*floats, sizeof(float)) : std::nullopt;
+  if (!bytes || *bytes > INT64_MAX) return input_error("the size of the state exceeds 2^63 bytes");
+  plan.state_bytes = *bytes;
+  return {};
 }
 
 }  // namespace
@@ -60,15 +93,8 @@ Result<SessionPlan> plan_session(const Model& model, const SessionOptions& optio
   plan.chunk = std::min(options.prefill_chunk, plan.n_ctx);
   plan.max_draft = std::min(options.max_draft, plan.n_ctx - 1);
   const int n_threads = options.n_threads > 0 ? options.n_threads : default_threads();
-  const KvShape shape = {c.n_kv_heads, c.d_head, options.kv_type};
-  constexpr int64_t kLeastRollback = 64;  // so that a draft or a changed end of a prompt costs nothing
-  const int64_t ring = c.window > 0 ? kv_ring_positions(c.window, std::max(plan.chunk, kLeastRollback)) : plan.n_ctx;
-  const auto layer = kv_layer_bytes(shape, std::min(plan.n_ctx, ring));
-  const auto kv = layer ? checked_mul(*layer, static_cast<uint64_t>(c.n_layers)) : std::nullopt;
-  if (!kv || *kv > INT64_MAX) return input_error("the size of the KV cache exceeds 2^63 bytes; take a shorter context");
-  plan.block_bytes = static_cast<uint64_t>(kv_block_bytes(shape));
-  plan.layer_bytes = *layer;
-  plan.kv_bytes = *kv;
+  SMELT_TRY(plan_kv_cache(c, options, plan));
+  SMELT_TRY(plan_states(model, plan));
   plan.workspace_bytes = sizeof(float) * static_cast<uint64_t>(model.workspace_floats(
                                              std::max(plan.chunk, plan.max_draft + 1), plan.n_ctx, n_threads));
   plan.logits_bytes = sizeof(float) * static_cast<uint64_t>(c.n_vocab) * static_cast<uint64_t>(plan.max_draft + 1);

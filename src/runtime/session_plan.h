@@ -16,10 +16,14 @@ struct SessionPlan {
   uint64_t block_bytes = 0;  // of kKvBlock positions in one layer
   uint64_t layer_bytes = 0;  // whole blocks
   uint64_t kv_bytes = 0;
+  int64_t state_floats = 0;  // what the sequence has besides the KV cache
+  int64_t n_states = 0;      // 1, or of recurrent layers also those of earlier positions
+  uint64_t state_bytes = 0;  // of all of them
   uint64_t workspace_bytes = 0;
   uint64_t logits_bytes = 0;
 
-  uint64_t total() const { return kv_bytes + workspace_bytes + logits_bytes; }
+  uint64_t sequence_bytes() const { return kv_bytes + state_bytes; }
+  uint64_t total() const { return sequence_bytes() + workspace_bytes + logits_bytes; }
 };
 
 // For options.n_ctx tokens, or the training context for 0; usage errors name an option out of range.

@@ -248,7 +248,7 @@ TEST_F(BadSessionFile, EveryCutIsFound) {
 TEST_F(BadSessionFile, IsRefusedByName) {
   EXPECT_THAT(refusal(""), HasSubstr("too short"));
   EXPECT_THAT(refusal(std::string(4096, 'x')), HasSubstr("not a prompt cache"));
-  EXPECT_THAT(refusal(with(8, 2, 4)), HasSubstr("version 2 of the prompt cache, this program reads 3"));
+  EXPECT_THAT(refusal(with(8, 2, 4)), HasSubstr("version 2 of the prompt cache, this program reads 4"));
   EXPECT_THAT(refusal(with(16, 1, 8)), HasSubstr("another model"));
   EXPECT_THAT(refusal(with(24, UINT64_MAX, 8)), HasSubstr("more than 2^64"));
   EXPECT_THAT(refusal(with(24, uint64_t{1} << 40, 8)), HasSubstr("damaged"));

@@ -24,6 +24,10 @@ void gelu_erf_in_place(float* x, const float* factors, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] = 0.5F * x[i] * (1.0F + std::erf(x[i] * kSqrtHalf)) * factors[i];
 }
 
+void relu_in_place(float* x, const float* factors, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) x[i] = (x[i] > 0 || std::isnan(x[i]) ? x[i] : 0.0F) * factors[i];
+}
+
 void relu_squared_in_place(float* x, const float* factors, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     const float positive = x[i] > 0 || std::isnan(x[i]) ? x[i] : 0.0F;
@@ -43,6 +47,8 @@ void activate_in_place(Activation activation, float* x, float* factors, int64_t 
       return gelu_erf_in_place(x, factors, n);
     case Activation::relu_squared:
       return relu_squared_in_place(x, factors, n);
+    case Activation::relu:
+      return relu_in_place(x, factors, n);
   }
 }
 

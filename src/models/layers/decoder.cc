@@ -10,6 +10,7 @@
 #include "models/layers/activation.h"
 #include "models/layers/decoder_weights.h"
 #include "models/layers/mixture.h"
+#include "models/layers/pass.h"
 #include "models/layers/workspace.h"
 #include "models/packed_weights.h"
 
@@ -159,20 +160,8 @@ void Decoder::Pass::bound_qkv() const {
 
 void Decoder::Pass::head() const {
   const Linear& head = model.weights_.head;
-  int64_t n_rows = 0;
-  for (const SequenceSlice& slice : args.slices) n_rows += slice.n_logits;
-  const LinearContext context = linear_context(n_rows);
-  int64_t end = 0;  // of the slice's tokens
-  int64_t n = 0;    // rows so far
-  for (const SequenceSlice& slice : args.slices) {
-    end += slice.n_tokens;
-    const LinearInput h = rows_from(make_input({&head}, w.h, w.hq), n, c.d_model);
-    const float* last = w.x + (end - slice.n_logits) * c.d_model;
-    // h [n_logits][d_model]
-    norm_rows_into(last, c.d_model, model.weights_.output_norm, h, slice.n_logits, context);
-    n += slice.n_logits;
-  }
-  linear_into(make_input({&head}, w.h, w.hq), n, {{head, args.logits}}, context);
+  const int64_t n = logits_into({model.weights_.output_norm, head, c.d_model}, w.x, make_input({&head}, w.h, w.hq),
+                                args, linear_context(count_logits(args)));
   if (c.logit_scale != 1.0F || c.logit_cap > 0) finish_logits(n);
 }
 
@@ -186,12 +175,7 @@ void Decoder::Pass::finish_logits(int64_t n_rows) const {
 }
 
 LinearContext Decoder::Pass::linear_context(int64_t rows) const {
-  const bool is_long = args.kind == PassKind::prefill && rows > kFewAttentionTokens;
-  return {.threads = threads,
-          .arithmetic = is_long ? QArithmetic::prefill : QArithmetic::exact,
-          .f32_scratch = w.matmul,
-          .q_scratch = w.qmatmul,
-          .sum_scratch = w.h};
+  return pass_context(args, rows, {w.matmul, w.qmatmul, w.h}, threads);
 }
 
 // Dynamic NTK scaling: the base that spreads the trained rotations over `room` positions.
@@ -216,11 +200,9 @@ void Decoder::Pass::place_tokens() const {
 void Decoder::Pass::embed() const {
   const DecoderWeights& weights = model.weights_;
   place_tokens();
+  embed_tokens_into(weights.embedding, args.tokens, w.stock_row, w.x, threads);
   for_rows(threads, m, c.d_model, [&](int64_t i) {
-    const TokenId id = args.tokens[static_cast<size_t>(i)];
-    SMELT_CHECK(id >= 0 && id < c.n_vocab);
     float* x = w.x + i * c.d_model;
-    decode_matrix_row_into(weights.embedding, id, w.stock_row + 4 * i * c.d_model, x);
     if (c.embedding_scale != 1.0F) {
       for (int64_t j = 0; j < c.d_model; ++j) x[j] *= c.embedding_scale;
     }
@@ -304,19 +286,6 @@ void Decoder::Pass::attend(size_t layer) const {
                  w.attention, threads);
 }
 
-Result<PackedWeights> use_int8(DecoderWeights& w, const ModelConfig& config, const Checkpoint& checkpoint) {
-  const std::vector<Linear*> layers = linears_of(w);
-  std::vector<TensorView*> matrices;
-  for (Linear* layer : layers) matrices.push_back(&layer->w);
-  if (config.tied_head) matrices.push_back(&w.embedding);
-  SMELT_ASSIGN(PackedWeights packed, PackedWeights::pack(matrices, checkpoint));
-  for (Linear* layer : layers) {
-    layer->is_int8 = layer->w.layout == Layout::rows16;
-    layer->is_bf16 = layer->w.dtype == DType::bf16;
-  }
-  return packed;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const Model>> load_decoder(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
@@ -324,7 +293,8 @@ Result<std::shared_ptr<const Model>> load_decoder(std::shared_ptr<const Checkpoi
   SMELT_ASSIGN(DecoderWeights weights, bind_decoder_weights(*checkpoint, config, family));
   PackedWeights packed;
   if (compute == Compute::int8) {
-    SMELT_ASSIGN(packed, use_int8(weights, config, *checkpoint));
+    TensorView* embedding = config.tied_head ? &weights.embedding : nullptr;
+    SMELT_ASSIGN(packed, pack_linears(linears_of(weights), embedding, *checkpoint));
   }
   return std::shared_ptr<const Model>(
       std::make_shared<Decoder>(std::move(config), std::move(checkpoint), std::move(weights), std::move(packed)));

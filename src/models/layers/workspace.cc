@@ -2,35 +2,10 @@
 
 #include <algorithm>
 
+#include "models/layers/taker.h"
+
 namespace smelt {
 namespace {
-
-class Taker {
- public:
-  explicit Taker(float* base) : base_(base) {
-    const auto misaligned = static_cast<int64_t>(reinterpret_cast<uintptr_t>(base) / sizeof(float) % kLine);
-    used_ = base == nullptr ? kLine : (kLine - misaligned) % kLine;
-  }
-  float* floats(int64_t n) {
-    float* at = base_ == nullptr ? nullptr : base_ + used_;
-    used_ += (n + kLine - 1) / kLine * kLine;
-    return at;
-  }
-  QuantizedRows quantized(int64_t m, int64_t k) {
-    float* at = floats(quantized_rows_floats(m, k));
-    return at == nullptr ? QuantizedRows{} : place_quantized_rows(at, m, k);
-  }
-  template <class T>
-  T* objects(int64_t n) {
-    return reinterpret_cast<T*>(floats(n * static_cast<int64_t>(sizeof(T) / sizeof(float))));
-  }
-  int64_t used() const { return used_; }
-
- private:
-  static constexpr int64_t kLine = 16;  // parts start on cache lines of their own
-  float* base_;
-  int64_t used_ = 0;
-};
 
 // The widest window decides; one layer without any sees all.
 int64_t widest_window(const ModelConfig& c) {

@@ -13,8 +13,9 @@ import transformers
 
 OUT = pathlib.Path("tests/golden")
 N_TOKENS = 24
+N_SOURCE = 20
 N_GREEDY = 32
-SUFFIXES = {"GPT2": "LMHeadModel"}
+SUFFIXES = {"GPT2": "LMHeadModel", "T5": "ForConditionalGeneration"}
 CONFIG_SUFFIXES = {"Gemma3": "TextConfig"}
 COMMON = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, vocab_size=96,
               max_position_embeddings=256, bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager")
@@ -27,6 +28,12 @@ def rope(kind="default", theta=10000.0, **more):
 LONGROPE = dict(rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7],
                                      long_factor=[1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0]))
 LLAMA = dict(num_key_value_heads=2, tie_word_embeddings=True)
+MAMBA = dict(num_heads=8, head_dim=16, state_size=24, expand=2)
+# Of COMMON, what a family's configuration does not have.
+T5_COMMON = dict(d_model=64, d_kv=24, d_ff=96, num_layers=2, num_heads=4, decoder_start_token_id=0)
+NOT_OF = {"Mamba2": ("intermediate_size", "num_attention_heads", "max_position_embeddings", "attn_implementation"),
+          "T5": ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings",
+                 "attn_implementation")}
 # family: {case: (prefix of transformers' class names, settings)}
 FAMILIES = {
     "llama": {
@@ -94,6 +101,13 @@ FAMILIES = {
     "qwen3moe": {"plain": ("Qwen3Moe", dict(num_key_value_heads=2, head_dim=16, num_experts=6, num_experts_per_tok=3,
                                             moe_intermediate_size=32, norm_topk_prob=True))},
     "bitnet": {"tied": ("BitNet", dict(num_key_value_heads=2, tie_word_embeddings=True))},
+    "mamba2": {
+        "groups": ("Mamba2", MAMBA | dict(n_groups=2)),
+        "tied": ("Mamba2", MAMBA | dict(n_groups=1, num_heads=4, head_dim=32, conv_kernel=3, use_conv_bias=False, chunk_size=8,
+                                        tie_word_embeddings=True)),
+    },
+    "t5": {"tied": ("T5", dict(num_decoder_layers=1, relative_attention_num_buckets=8))},
+    "t5v11": {"untied": ("T5", dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False, relative_attention_num_buckets=16))},
     "phi2": {"partial": ("Phi", dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)))},
 }
 
@@ -104,6 +118,12 @@ def randomize(model, generator):
             if "norm" in name.lower() or ".ln_" in name:
                 center = 0.0 if type(model).__name__.startswith("Gemma") or name.endswith("bias") else 1.0
                 parameter.uniform_(center - 0.5, center + 0.5, generator=generator)
+            elif name.endswith("A_log"):  # so that some heads forget at once and others nothing
+                parameter.uniform_(-3, 1, generator=generator)
+            elif name.endswith("mixer.D"):
+                parameter.uniform_(0.5, 1.5, generator=generator)
+            elif name.endswith("Attention.q.weight"):  # T5 does not scale queries times keys
+                parameter.normal_(0, 0.03, generator=generator)
             elif name.endswith("bias"):
                 parameter.normal_(0, 0.3, generator=generator)
             else:
@@ -114,19 +134,38 @@ def randomize(model, generator):
 def make(family, name, class_name, settings, seed):
     generator = torch.Generator().manual_seed(seed)
     config_class = getattr(transformers, class_name + CONFIG_SUFFIXES.get(class_name, "Config"))
-    config = config_class(**(COMMON | settings))
+    common = {key: value for key, value in COMMON.items() if key not in NOT_OF.get(class_name, ())}
+    config = config_class(**(common | (T5_COMMON if class_name == "T5" else {}) | settings))
+    if settings.get("tie_word_embeddings") is False:
+        config.tie_word_embeddings = False  # T5Config of transformers 5 forgets it
     model = getattr(transformers, class_name + SUFFIXES.get(class_name, "ForCausalLM"))(config).float().eval()
+    if class_name == "T5":
+        model.encoder.embed_tokens = model.decoder.embed_tokens = model.shared  # also where the head is another
     randomize(model, generator)
     tokens = [1] + torch.randint(0, config.vocab_size, (N_TOKENS - 1,), generator=generator).tolist()
+    source = torch.randint(0, config.vocab_size, (N_SOURCE,), generator=generator).tolist() if class_name == "T5" else None
+
+    def run(ids):
+        if source is None:
+            return model(torch.tensor([ids])).logits[0].float()
+        return model(input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([ids])).logits[0].float()
+
     with torch.no_grad():
-        logits = model(torch.tensor([tokens])).logits[0].float()
+        logits = run(tokens)
         greedy = list(tokens)
         for _ in range(N_GREEDY):
-            greedy.append(int(model(torch.tensor([greedy])).logits[0, -1].argmax()))
+            greedy.append(int(run(greedy)[-1].argmax()))
     folder = OUT / family / name
     shutil.rmtree(folder, ignore_errors=True)
-    model.bfloat16().save_pretrained(folder, safe_serialization=True)
+    folder.mkdir(parents=True)
     golden = {"tokens": tokens, "greedy": greedy[N_TOKENS:]}
+    if source is not None:
+        golden["source"] = source
+        with torch.no_grad():  # what the first layer of the decoder reads of the encoder's output
+            output = model.encoder(torch.tensor([source])).last_hidden_state
+            keys = model.decoder.block[0].layer[1].EncDecAttention.k(output)[0].float()
+        (folder / "source_keys.f32").write_bytes(keys.contiguous().numpy().astype("<f4").tobytes())
+    model.bfloat16().save_pretrained(folder, safe_serialization=True)
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
     (folder / "logits.f32").write_bytes(logits.contiguous().numpy().astype("<f4").tobytes())
     print(f"{family}/{name}: logits std {logits.std():.2f}, {sum(p.numel() for p in model.parameters())} parameters")

@@ -1,0 +1,13 @@
+// Models of selective state-space layers (ModelConfig::ssm). Called by the families' files.
+#pragma once
+
+#include <memory>
+
+#include "models/family.h"
+
+namespace smelt {
+
+Result<std::shared_ptr<const Model>> load_ssm(std::shared_ptr<const Checkpoint> checkpoint, ModelConfig config,
+                                              Compute compute, const ModelFamily& family);
+
+}  // namespace smelt
