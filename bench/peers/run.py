@@ -29,6 +29,10 @@ VENV = ROOT / "build" / "peers-venv"
 PACKAGE = "llama-cpp-python==0.3.36"
 # For this processor, and without the parts that are not called.
 CMAKE_ARGS = "-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAVA_BUILD=OFF"
+# g++ before 13 drops the shapes of tiles before ldtilecfg reads them (its header names 8 of the 64 bytes as read), and
+# llama.cpp dies of it where the processor has AMX. Such a build goes without; its line of features above the table shows it.
+FIRST_COMPILER_FOR_AMX = 13
+NO_AMX = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 HEADING = "## Beside llama.cpp\nHow it is measured: [bench/peers](../bench/peers/README.md).\n"
 MOST_ROUNDS = {"deep": 2, "start": 2}  # the first takes long, the second varies little
 MARKS = ("<!-- peers table: the output of ./dev bench peers -->", "<!-- end of peers table -->")
@@ -102,10 +106,18 @@ def prepare_python(folder):
         raise measure.Failure(f"{python} has no llama-cpp-python that can be loaded; leave out --venv to have it built")
     measure.note(f"building {PACKAGE} for this processor into {VENV} …")
     words = [python, "-m", "pip", "install", "--no-binary", "llama-cpp-python", "--no-cache-dir", PACKAGE]
-    if subprocess.run(words, env=os.environ | {"CMAKE_ARGS": CMAKE_ARGS}, check=False, stdout=sys.stderr).returncode != 0:
+    if subprocess.run(words, env=os.environ | {"CMAKE_ARGS": cmake_args()}, check=False, stdout=sys.stderr).returncode != 0:
         raise measure.Failure(f"{PACKAGE} could not be built: pip's messages are above. It needs a C++ compiler and PyPI; with "
                               "a build of your own, give its environment by --venv")
     return python
+
+
+def cmake_args():
+    version = subprocess.run(["c++", "-dumpversion"], capture_output=True, text=True, check=False).stdout.strip()
+    is_gnu = "Free Software" in subprocess.run(["c++", "--version"], capture_output=True, text=True, check=False).stdout
+    if platform.machine() != "x86_64" or not is_gnu or int(version.split(".")[0]) >= FIRST_COMPILER_FOR_AMX:
+        return CMAKE_ARGS
+    return f"{CMAKE_ARGS} -DCMAKE_C_FLAGS='{NO_AMX}' -DCMAKE_CXX_FLAGS='{NO_AMX}'"
 
 
 def machine_name():

@@ -21,6 +21,7 @@ namespace smelt {
 struct TextSessionOptions {
   int64_t n_ctx = 0;                 // tokens of context; 0: the model's own, reduced to what the memory budget allows
   int n_threads = 0;                 // 0: the processors this process may use
+  bool pin_threads = false;          // workers stay on processors of their own; the calling thread stays free
   bool f32_cache = false;            // keys and values in 32 bits in place of 16
   uint64_t memory_budget_bytes = 0;  // 0: what the machine or its cgroup has
 };
@@ -100,9 +101,9 @@ class TextSession {
   Result<TextReply> generate(std::string_view prompt, const TextRequest& request = {},
                              const TextCallback& on_text = {});
 
-  // The assistant's answer to a whole conversation, written by the chat template that the model's files bring (plain text
-  // for models without one). A template may refuse a conversation, which is an error with its words. To go on, append the
-  // answer and the next message and call again. Message texts never become control tokens.
+  // The assistant's answer to a whole conversation, written by the chat template that the model's files bring (plain
+  // text for models without one). A template may refuse a conversation, which is an error with its words. To go on,
+  // append the answer and the next message and call again. Message texts never become control tokens.
   Result<TextReply> chat(const std::vector<TextMessage>& messages, const TextRequest& request = {},
                          const TextCallback& on_text = {});
 

@@ -122,6 +122,7 @@ Result<TextSession> TextSession::create(const TextModel& model, const TextSessio
     SMELT_ASSIGN(Session session,
                  Session::create(loaded.model, {.n_ctx = options.n_ctx,
                                                 .n_threads = options.n_threads,
+                                                .pinning = options.pin_threads ? Pinning::pinned : Pinning::free,
                                                 .kv_type = options.f32_cache ? KvType::f32 : KvType::f16,
                                                 .memory_budget_bytes = options.memory_budget_bytes}));
     return TextSession(std::make_unique<Impl>(Impl{.loaded = loaded, .session = std::move(session)}));

@@ -21,7 +21,7 @@ void add_spread(ordered_json& out, const std::string& key, const Spread& spread)
 }
 
 ordered_json to_json(const SpeedReport& report) {
-  ordered_json out = {{"threads", report.n_threads}};
+  ordered_json out = {{"threads", report.n_threads}, {"pinned", report.pinned}};
   for (const SpeedMeasure& measure : report.measures) {
     add_spread(out, measure.name + ".tokens_per_second", measure.tokens_per_second);
     out[measure.name + ".bytes_per_token"] = measure.bytes_per_token;
@@ -79,9 +79,9 @@ std::string limits_line(const SpeedLimits& limits) {
 }  // namespace
 
 std::string format_speed_text(const SpeedReport& report) {
-  std::string out =
-      fmt::format("{} threads, kernels {}, {} of weights, {} of cache per token\n", report.n_threads,
-                  isa_name(chosen_isa()), format_bytes(report.weights_bytes), format_bytes(report.kv_bytes_per_token));
+  std::string out = fmt::format("{} threads{}, kernels {}, {} of weights, {} of cache per token\n", report.n_threads,
+                                report.pinned ? ", pinned" : "", isa_name(chosen_isa()),
+                                format_bytes(report.weights_bytes), format_bytes(report.kv_bytes_per_token));
   out += fmt::format("{:<12} {:>9}  {:>9} … {:<9} {:>10}  {:>8} {:>8}\n", "", "tokens/s", "least", "most", "per token",
                      "of read", "of int8");
   for (const SpeedMeasure& measure : report.measures) out += measure_line(measure);

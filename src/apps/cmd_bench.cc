@@ -76,6 +76,7 @@ Action add(CLI::App& app) {
       ->type_name("N,N…");
   app.add_flag("--speculative", options.speculation,
                "also write with guesses of which 80 %, and none, are right, and compare with plain writing");
+  add_pinning(app, options.pinning);
   add_kv_type(app, options.kv_type, "type of the KV cache (default f16)");
   add_compute(app, options.compute);
   add_json(app, arguments->json);

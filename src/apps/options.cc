@@ -182,6 +182,12 @@ void add_threads(CLI::App& app, int64_t& target) {
   add_int(app, "-t,--threads", target, {1, 1024}, "threads (default: all processors this process may use)");
 }
 
+void add_pinning(CLI::App& app, Pinning& target) {
+  app.add_flag_callback(
+      "--pin-threads", [&target] { target = Pinning::pinned; },
+      "keep each thread on a processor of its own: for a machine that does nothing else");
+}
+
 void add_json(CLI::App& app, bool& target) { app.add_flag("--json", target, "figures as one JSON object"); }
 
 void add_compute(CLI::App& app, Compute& target) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/thread_pool.h"
 #include "kernels/attention/kv_cache.h"
 #include "models/compute.h"
 #include "tensor/dtype.h"
@@ -52,6 +53,8 @@ CLI::Option* add_dtype(CLI::App& app, const std::string& flags, DType& target, c
 
 void add_model(CLI::App& app, std::string& target);
 void add_threads(CLI::App& app, int64_t& target);
+// --pin-threads
+void add_pinning(CLI::App& app, Pinning& target);
 void add_json(CLI::App& app, bool& target);
 void add_compute(CLI::App& app, Compute& target);
 

@@ -22,6 +22,7 @@ void add_generation_options(CLI::App& app, GenerationArguments& arguments) {
           "tokens to write at most (default 256); -1: until the end token or a full context");
   add_int(app, "-c,--ctx", arguments.session.n_ctx, {1}, "context in tokens (default: as trained, if memory allows)");
   add_threads(app, arguments.n_threads);
+  add_pinning(app, arguments.session.pinning);
   add_kv_type(app, arguments.session.kv_type, "type of the KV cache (default f16); q8 takes half the memory of f16");
   add_compute(app, arguments.compute);
   add_float(app, "--temp", sampling.temperature, {0}, "temperature (default 0.8); 0: always the most likely token");

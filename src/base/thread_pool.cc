@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/processors.h"
 
 namespace smelt {
 namespace {
@@ -130,7 +131,7 @@ void ThreadPool::Shared::run_worker(int thread) {
   }
 }
 
-ThreadPool::ThreadPool(int n_threads)
+ThreadPool::ThreadPool(int n_threads, Pinning pinning)
     : shared_(std::make_unique<Shared>()), n_threads_(n_threads > 0 ? n_threads : default_threads()) {
   shared_->workers.reserve(static_cast<size_t>(n_threads_ - 1));
   try {
@@ -139,6 +140,17 @@ ThreadPool::ThreadPool(int n_threads)
     // The system grants no more (a limit on processes or memory): those that started do the work.
     n_threads_ = static_cast<int>(shared_->workers.size()) + 1;
   }
+  pinned_ = pinning == Pinning::pinned && pin_workers();
+}
+
+// The first processor in order is left to the calling thread.
+bool ThreadPool::pin_workers() {
+  const std::vector<int> order = pinning_order(allowed_processors());
+  std::vector<std::thread>& workers = shared_->workers;
+  if (workers.empty() || workers.size() >= order.size()) return false;
+  bool all = true;
+  for (size_t i = 0; i < workers.size(); ++i) all = pin_thread(workers[i], order[i + 1]) && all;
+  return all;
 }
 
 ThreadPool::~ThreadPool() {

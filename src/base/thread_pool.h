@@ -6,16 +6,23 @@
 
 namespace smelt {
 
+// pinned: each worker stays on a processor of its own, so that its caches stay warm. The calling thread is the caller's
+// and stays free; the system has one processor left for it. For a machine that computes nothing else: two programs that
+// pin would share the same processors.
+enum class Pinning : uint8_t { free, pinned };
+
 class ThreadPool {
  public:
   // n_threads counts the calling thread: n_threads - 1 workers are started, or as many as the system grants.
   // 0 means default_threads().
-  explicit ThreadPool(int n_threads = 0);
+  // Where there are more threads than processors, or the system refuses, none is pinned.
+  explicit ThreadPool(int n_threads = 0, Pinning pinning = Pinning::free);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return n_threads_; }
+  bool pinned() const { return pinned_; }
 
   static constexpr int kChunksPerThread = 4;
 
@@ -38,10 +45,12 @@ class ThreadPool {
     const void* body;
     void (*call)(const void* body, int64_t begin, int64_t end, int thread);
   };
+  bool pin_workers();
   void run(int64_t n, int64_t grain, int chunks_per_thread, const Loop& loop);
 
   std::unique_ptr<Shared> shared_;
   int n_threads_;
+  bool pinned_ = false;
 };
 
 // The number of processors this process may use (affinity and cgroup quota included), at least 1.

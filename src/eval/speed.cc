@@ -42,6 +42,7 @@ SessionOptions session_options(const SpeedOptions& options) {
   const int64_t behind = options.depth > 0 ? options.depth + options.n_predict : options.n_predict;
   out.n_ctx = std::max({int64_t{1}, options.n_prompt, behind});
   out.n_threads = options.n_threads;
+  out.pinning = options.pinning;
   out.kv_type = options.kv_type;
   return out;
 }
@@ -80,6 +81,7 @@ class SpeedRun {
     SMELT_TRY(warm_up());
     SpeedReport report;
     report.n_threads = session_.threads().size();
+    report.pinned = session_.threads().pinned();
     report.weights_bytes = cost_.weights_bytes;
     report.kv_bytes_per_token = static_cast<uint64_t>(cost_.kv_bytes_per_token);
     report.peak_rss_bytes = peak_rss_bytes();

@@ -20,6 +20,7 @@ struct SpeedOptions {
   int64_t n_repeats = 5;    // at least 1
   bool speculation = false;
   int n_threads = 0;
+  Pinning pinning = Pinning::free;
   KvType kv_type = KvType::f16;
   Compute compute = Compute::int8;
 };
@@ -53,6 +54,7 @@ struct SpeedLimits {
 
 struct SpeedReport {
   int n_threads = 0;
+  bool pinned = false;              // workers on processors of their own
   uint64_t weights_bytes = 0;       // all tensors
   uint64_t kv_bytes_per_token = 0;  // of one position of the cache
   // Pages of the file may be in memory already. first_token: from the start of loading until the logits after a prompt

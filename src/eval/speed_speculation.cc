@@ -56,6 +56,7 @@ Result<std::vector<SpeculationMeasure>> measure_speculation(const LoadedModel& m
   const int64_t n = std::max<int64_t>(options.n_predict, 2);
   SMELT_ASSIGN(Session session, Session::create(model.model, {.n_ctx = kPromptTokens + n,
                                                               .n_threads = options.n_threads,
+                                                              .pinning = options.pinning,
                                                               .kv_type = options.kv_type,
                                                               .max_draft = kLongestDraft}));
   std::vector<TokenId> recorded, text;

@@ -13,6 +13,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -35,6 +37,7 @@ constexpr unsigned bits(std::initializer_list<Isa> isas) {
 constexpr unsigned kAvx2 = bits({Isa::reference, Isa::avx2});
 constexpr unsigned kAvx512 = kAvx2 | bits({Isa::avx512});
 constexpr unsigned kVnni256 = kAvx512 | bits({Isa::avx512vl_vnni});
+constexpr unsigned kVnni512 = kVnni256 | bits({Isa::avx512vnni});
 constexpr unsigned kNeon = bits({Isa::reference, Isa::neon});
 
 // In the order of Isa.
@@ -44,7 +47,8 @@ constexpr std::array<Info, kIsaCount> kInfos = {{
     {"avxvnni", "AVX2, FMA, F16C, AVX-VNNI", kAvx2 | bits({Isa::avxvnni})},
     {"avx512", "AVX-512 F, BW, VL, DQ", kAvx512},
     {"avx512vl_vnni", "AVX-512 F, BW, VL, DQ, VNNI", kVnni256},
-    {"avx512vnni", "AVX-512 F, BW, VL, DQ, VNNI, VBMI, BF16", kVnni256 | bits({Isa::avx512vnni})},
+    {"avx512vnni", "AVX-512 F, BW, VL, DQ, VNNI, VBMI, BF16", kVnni512},
+    {"amxint8", "AVX-512 F, BW, VL, DQ, VNNI, VBMI, BF16, AMX-TILE, AMX-INT8", kVnni512 | bits({Isa::amxint8})},
     {"neon", "Advanced SIMD", kNeon},
     {"dotprod", "Advanced SIMD, dot product", kNeon | bits({Isa::dotprod})},
     {"i8mm", "Advanced SIMD, dot product, int8 matrices", kNeon | bits({Isa::dotprod, Isa::i8mm})},
@@ -88,6 +92,13 @@ bool has(unsigned word, std::initializer_list<int> positions) {
   return true;
 }
 
+// Linux keeps tiles for a process from when it asks on (Documentation/arch/x86/xstate.rst; not in old headers).
+bool ask_for_tiles() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // its position in XCR0
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 // Bit positions: Intel's Software Developer's Manual, volume 2, CPUID, leaves 1 and 7; volume 1, 13.3 for XCR0.
 void add_native(Usable& usable) {
   const CpuLeaf basic = cpu_leaf(1, 0);
@@ -99,7 +110,11 @@ void add_native(Usable& usable) {
   if (!has(saved, {1 /* xmm */, 2 /* ymm */}) || !has(extended.b, {5 /* AVX2 */})) return;
   if (has(saved, {5 /* k */, 6, 7 /* zmm */}) && has(extended.b, {16 /* F */, 17 /* DQ */, 30 /* BW */, 31 /* VL */})) {
     const bool vnni = has(extended.c, {11 /* AVX512_VNNI */});
-    if (vnni && has(extended.c, {1 /* VBMI */}) && has(extended_1.a, {5 /* BF16 */})) usable.add(Isa::avx512vnni);
+    const bool wide_vnni = vnni && has(extended.c, {1 /* VBMI */}) && has(extended_1.a, {5 /* BF16 */});
+    const bool tiles = has(saved, {17, 18 /* tile configuration and data */}) &&
+                       has(extended.d, {24 /* AMX-TILE */, 25 /* AMX-INT8 */});
+    if (wide_vnni && tiles && ask_for_tiles()) usable.add(Isa::amxint8);
+    if (wide_vnni) usable.add(Isa::avx512vnni);
     if (vnni) usable.add(Isa::avx512vl_vnni);
     usable.add(Isa::avx512);
   }

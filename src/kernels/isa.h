@@ -20,11 +20,12 @@ enum class Isa : uint8_t {
   avx512,         // avx2 + AVX-512 F, BW, VL, DQ
   avx512vl_vnni,  // avx512 + AVX-512 VNNI, in 256-bit registers: the source of avxvnni in another encoding
   avx512vnni,     // avx512vl_vnni + AVX-512 VBMI and BF16, in 512-bit registers
+  amxint8,        // avx512vnni + AMX-TILE and AMX-INT8: products of whole tiles
   neon,           // Arm: Advanced SIMD of every 64-bit Armv8
   dotprod,        // neon + SDOT and UDOT (optional in Armv8.2)
   i8mm,           // dotprod + USDOT and SMMLA (optional in Armv8.2, always in 8.6)
 };
-inline constexpr int kIsaCount = 9;
+inline constexpr int kIsaCount = 10;
 
 const char* isa_name(Isa isa);
 // What a processor must have for it, for people.

@@ -74,7 +74,7 @@ Result<Batch> Batch::create(const std::shared_ptr<const Model>& model, int64_t n
                     model->checkpoint().path(), n_sequences, plan.session.n_ctx, format_bytes(plan.bytes),
                     format_bytes(weights), format_bytes(budget)));
   }
-  SMELT_ASSIGN(const std::shared_ptr<SessionEngine> engine, SessionEngine::create(plan.session, options.n_threads));
+  SMELT_ASSIGN(const std::shared_ptr<SessionEngine> engine, SessionEngine::create(plan.session, options));
   std::vector<Session> sequences;
   for (int64_t i = 0; i < n_sequences; ++i) {
     auto state = std::make_unique<Session::State>();

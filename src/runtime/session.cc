@@ -34,14 +34,15 @@ Result<LargeMemory> allocate(uint64_t bytes, const SessionPlan& plan) {
 
 }  // namespace
 
-Result<std::shared_ptr<SessionEngine>> SessionEngine::create(const SessionPlan& plan, int n_threads,
+Result<std::shared_ptr<SessionEngine>> SessionEngine::create(const SessionPlan& plan, const SessionOptions& options,
                                                              std::shared_ptr<ThreadPool> threads) {
   auto engine = std::make_shared<SessionEngine>();
   engine->threads = std::move(threads);
   try {
-    if (engine->threads == nullptr) engine->threads = std::make_shared<ThreadPool>(n_threads);
+    if (engine->threads == nullptr) engine->threads = std::make_shared<ThreadPool>(options.n_threads, options.pinning);
   } catch (const std::system_error& error) {
-    return input_error(fmt::format("cannot start {} threads ({}); take fewer (-t)", n_threads, error.code().message()));
+    return input_error(
+        fmt::format("cannot start {} threads ({}); take fewer (-t)", options.n_threads, error.code().message()));
   }
   SMELT_ASSIGN(engine->workspace, allocate(plan.workspace_bytes, plan));
   return engine;
@@ -143,7 +144,7 @@ Result<Session> Session::create(std::shared_ptr<const Model> model, const Sessio
   state->model = std::move(model);
   state->kv_type = options.kv_type;
   SMELT_ASSIGN(state->engine,
-               SessionEngine::create(state->plan, options.n_threads,
+               SessionEngine::create(state->plan, options,
                                      options.threads_of ? options.threads_of->state_->engine->threads : nullptr));
   SMELT_TRY(state->allocate_sequence());
   return Session(std::move(state));

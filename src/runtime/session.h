@@ -18,10 +18,11 @@ namespace smelt {
 class Session;
 
 struct SessionOptions {
-  int64_t n_ctx = 0;             // 0: the model's training context, reduced to what the memory budget allows (noted)
-  int n_threads = 0;             // 0: default_threads()
-  KvType kv_type = KvType::f16;  // of the KV cache
-  int64_t prefill_chunk = 512;   // tokens per forward pass
+  int64_t n_ctx = 0;  // 0: the model's training context, reduced to what the memory budget allows (noted)
+  int n_threads = 0;  // 0: default_threads()
+  Pinning pinning = Pinning::free;
+  KvType kv_type = KvType::f16;      // of the KV cache
+  int64_t prefill_chunk = 512;       // tokens per forward pass
   uint64_t memory_budget_bytes = 0;  // 0: memory_budget_bytes() of the machine
   Session* threads_of = nullptr;     // a session never computed at the same time, whose threads serve this one as well
   int64_t max_draft = 0;             // 0 … kMaxDraft: guessed tokens that verify takes at most

@@ -15,7 +15,7 @@ namespace smelt {
 
 // What sessions that are never computed at the same time can share.
 struct SessionEngine {
-  static Result<std::shared_ptr<SessionEngine>> create(const SessionPlan& plan, int n_threads,
+  static Result<std::shared_ptr<SessionEngine>> create(const SessionPlan& plan, const SessionOptions& options,
                                                        std::shared_ptr<ThreadPool> threads = nullptr);
   float* floats() const { return reinterpret_cast<float*>(workspace.data()); }
 

@@ -1,5 +1,6 @@
 """smelt bench: keys that stay, what is left out, refusals, interruption. How fast it is is not tested."""
 import json
+import os
 import signal
 
 from support import StoriesTest, main
@@ -29,10 +30,18 @@ class Bench(StoriesTest):
     def test_keys(self):
         shown = self.json(*SMALL, "-t", "1")
         keys = [k for name in ("pp16", "tg4", "tg4@32", "batch8") for k in measured(name)]
-        self.assertEqual(list(shown), ["model", "isa", "kv_type", "repeats", "threads", *keys, *COMMON])
+        self.assertEqual(list(shown), ["model", "isa", "kv_type", "repeats", "threads", "pinned", *keys, *COMMON])
         self.assertEqual((shown["threads"], shown["repeats"], shown["kv_type"]), (1, 1, "f16"))
+        self.assertIs(shown.pop("pinned"), False)
         zero = {k for k, v in shown.items() if v == 0}
         self.assertLessEqual(zero, set(spread("limits.bf16_ops_per_second")), "bf16 is not everywhere")
+
+    def test_pinned_threads(self):
+        processors = len(os.sched_getaffinity(0))
+        shown = self.json(*SMALL[:4], "-d", "0", "-r", "1", "-b", "0", "-t", "2", "--pin-threads")
+        self.assertEqual(shown["pinned"], processors >= 2)
+        shown = self.json(*SMALL[:4], "-d", "0", "-r", "1", "-b", "0", "-t", str(processors + 1), "--pin-threads")
+        self.assertIs(shown["pinned"], False, "more threads than processors")
 
     def test_speculation(self):
         shown = self.json(*SMALL[:2], "-n", "40", "-d", "0", "-r", "1", "-b", "0", "--speculative")

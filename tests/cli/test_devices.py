@@ -39,7 +39,8 @@ class Devices(CliTest):
         wide = {"avx512f", "avx512bw", "avx512vl", "avx512dq"}
         needed = {"x86_64": {"avx2": {"avx2", "fma", "f16c"}, "avxvnni": {"avx2", "avx_vnni"}, "avx512": wide,
                              "avx512vl_vnni": wide | {"avx512_vnni"},
-                             "avx512vnni": wide | {"avx512_vnni", "avx512vbmi", "avx512_bf16"}},
+                             "avx512vnni": wide | {"avx512_vnni", "avx512vbmi", "avx512_bf16"},
+                             "amxint8": wide | {"avx512_vnni", "avx512vbmi", "avx512_bf16", "amx_tile", "amx_int8"}},
                   "aarch64": {"neon": {"asimd"}, "dotprod": {"asimddp"}, "i8mm": {"asimddp", "i8mm"}}}
         wanted = {isa for isa, needs in needed.get(platform.machine(), {}).items() if needs <= flags}
         self.assertEqual(names - {"reference"}, wanted)

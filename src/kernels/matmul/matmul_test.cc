@@ -165,7 +165,7 @@ TEST(Matmul, Bf16ProductsAreTheSumOfRoundedActivations) {
             {.x = x.data(), .m = m, .w = weights.view(), .bias = bias.data(), .out = out.data(), .bf16_products = true},
             scratch.data(), threads, isa);
       }
-      const bool rounds = isa == Isa::avx512vnni;  // the only one that has such products
+      const bool rounds = runs_on(Isa::avx512vnni, isa);  // the only one that has such products
       expect_equals_sum_in_double(weights.view(), rounds ? rounded_to_bf16(x) : x, m, bias.data(), outs[0]);
       EXPECT_EQ(std::memcmp(outs[0].data(), outs[1].data(), outs[0].size() * sizeof(float)), 0);
     }

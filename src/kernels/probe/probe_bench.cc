@@ -33,7 +33,7 @@ const bool kRegistered = [] {
     if (!has_kernel("probe", isa)) continue;
     const std::string name = isa_name(isa);
     benchmark::RegisterBenchmark(("probe/int8/" + name).c_str(), compute, ProbeUnit::int8, isa);
-    if (isa == Isa::avx512vnni)
+    if (runs_on(Isa::avx512vnni, isa))
       benchmark::RegisterBenchmark(("probe/bf16/" + name).c_str(), compute, ProbeUnit::bf16, isa);
     benchmark::RegisterBenchmark(("probe/f32/" + name).c_str(), compute, ProbeUnit::f32, isa);
     benchmark::RegisterBenchmark(("probe/read/" + name).c_str(), read, isa);

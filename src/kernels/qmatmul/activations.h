@@ -29,13 +29,16 @@ static_assert(sizeof(ActivationBlock) == 64);
 inline constexpr float kLeastActivationScale = 0x1p-60F;
 inline constexpr int32_t kLeastActivationExponent = 67, kMostActivationExponent = 187;  // as stored: 2^-60, 2^60
 
-// Rows of quantized activations; memory belongs to the caller.
+// Rows of quantized activations; memory belongs to the caller. An odd number of cache lines lies between the starts of
+// two rows: at a distance that is a power of two, the blocks that are multiplied together would fall into a few sets of
+// the caches and drive each other out.
 struct QuantizedRows {
-  ActivationBlock* blocks = nullptr;  // [m][k / 32]
+  ActivationBlock* blocks = nullptr;  // [m][blocks_a_row()], the first k / 32 of them used
   float* poison = nullptr;            // [m]: 0, or NaN for a row with a value that is not finite
   int64_t m = 0, k = 0;
 
-  int64_t blocks_a_row() const { return k / kActivationBlock; }
+  int64_t blocks_a_row() const { return blocks_a_row(k); }
+  static int64_t blocks_a_row(int64_t k) { return (k / kActivationBlock) | 1; }
 };
 
 }  // namespace smelt

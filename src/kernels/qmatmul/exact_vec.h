@@ -131,7 +131,7 @@ const std::byte* group_to_fetch(const QTile& tile, int64_t g) {
 template <class V, class Codec, int T>
 void exact_few_tokens(const QTile& tile, int64_t first) {
   const int64_t blocks = tile.k / (32 * Codec::kSubs);
-  const int64_t stride = tile.k / 32;
+  const int64_t stride = tile.x_stride;
   for (int64_t g = 0; g < tile.n_groups; ++g) {
     Codec codec(tile.groups[g], blocks);
     FetchAhead<V, Codec> ahead{group_to_fetch<Codec>(tile, g), tile.m <= kBatch ? tile.fetch : FetchInto::all_caches};
@@ -180,7 +180,7 @@ void multiply_exact(const ExactPanel& panel, int64_t n_blocks, const QTile& tile
                     float* out) {
   constexpr int kPerBlock = kHalves ? 2 : 1;
   constexpr int kOffset = kMinima ? 0 : 128;  // panel_codes
-  const int64_t stride = tile.k / 32;
+  const int64_t stride = tile.x_stride;
   typename V::Floats sums[G][T];
   for (int t = 0; t < T; ++t) {
     for (int r = 0; r < G; ++r) sums[r][t] = V::load_floats(out + t * tile.out_stride + 16 * r);
@@ -225,7 +225,7 @@ void multiply_all(const ExactPanel& panel, int64_t n_blocks, const QTile& tile, 
   // One group at a time leaves registers for more tokens.
   constexpr int G = V::kTileGroups;
   constexpr int T = G == 1 ? 4 : V::kTileTokens;
-  const int64_t stride = tile.k / 32;
+  const int64_t stride = tile.x_stride;
   const auto tokens = [&]<int n>(int64_t g, int64_t t) {
     for (; t + n <= tile.m; t += n) {
       multiply_exact<V, kHalves, kMinima, G, n>(panel, n_blocks, tile, g, x + t * stride,

@@ -13,6 +13,10 @@ namespace smelt {
 
 inline constexpr int64_t kPanelGroups = 4;  // groups of 16 rows that a panel has
 inline constexpr int64_t kPanelRows = 16 * kPanelGroups;
+// The prefill kernel takes up to so many panels at once: activations, which do not fit into the second cache, are then
+// read as many times less often.
+inline constexpr int64_t kTilePanels = 4;
+inline constexpr int64_t kTileGroups = kTilePanels * kPanelGroups;
 inline constexpr int64_t kChunk = 256;  // inputs that a panel holds at a time
 inline constexpr int64_t kChunkBlocks = kChunk / 32;
 
@@ -33,20 +37,21 @@ struct alignas(64) PrefillPanel {
 // Where weights that are read once for a few tokens are fetched to.
 enum class FetchInto : uint8_t { all_caches, second_cache, past_larger_caches };
 
-// Up to kPanelGroups groups of weights times m rows of activations.
+// Up to kPanelGroups groups of weights times m rows of activations, for the prefill kernel up to kTileGroups.
 struct QTile {
-  const std::byte* groups[kPanelGroups];  // rows16-packed groups of 16 rows, the first n_groups of them
+  const std::byte* groups[kTileGroups];  // rows16-packed groups of 16 rows, the first n_groups of them
   DType dtype;
   int64_t k;
   int64_t n_groups;
-  const std::byte* ahead[kPanelGroups];  // what will probably be read in a group's place next, to be fetched; or null
+  const std::byte* ahead[kTileGroups];  // what will probably be read in a group's place next, to be fetched; or null
   FetchInto fetch;
-  const ActivationBlock* x;  // [m][k / 32]
-  const float* poison;       // [m]
+  const ActivationBlock* x;  // [m][x_stride], of which k / 32 are read
+  int64_t x_stride;
+  const float* poison;  // [m]
   int64_t m;
-  float* out;  // [m][out_stride]: 16 values a group, and room for kPanelGroups
+  float* out;  // [m][out_stride]: 16 values a group, and room for whole panels
   int64_t out_stride;
-  void* panel;  // scratch of max(sizeof(ExactPanel), sizeof(PrefillPanel)), on a cache line
+  void* panel;  // scratch of max(sizeof(ExactPanel), kTilePanels * sizeof(PrefillPanel)), on a cache line
 };
 
 struct QMatmulKernel {

@@ -134,7 +134,7 @@ struct MatrixTiles {
     const int64_t row = 16 * pairs.group + 8 * pairs.half;
     for (int i = 0; i < 2 * P; ++i) {
       const int64_t t = token + i < tile.m ? token + i : tile.m - 1;
-      pairs.x[i] = tile.x + t * (tile.k / 32) + first_block;
+      pairs.x[i] = tile.x + t * tile.x_stride + first_block;
       pairs.out[i] = tile.out + t * tile.out_stride + row;
     }
   }

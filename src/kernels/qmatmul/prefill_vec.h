@@ -91,7 +91,7 @@ void fill_prefill_panel(Codec& codec, int64_t g, int64_t n_blocks, PrefillPanel&
 // R groups of rows from group `first` times T tokens; sums are read from and written to out.
 template <class V, int R, int T>
 void multiply_tile(const PrefillPanel& panel, int64_t first, int64_t n_blocks, const QTile& tile, int64_t token) {
-  const int64_t stride = tile.k / 32;
+  const int64_t stride = tile.x_stride;
   const ActivationBlock* x = tile.x + token * stride;
   float* out = tile.out + token * tile.out_stride + 16 * first;
   typename V::Floats sums[R][T];
@@ -152,11 +152,12 @@ struct DotTiles {
 
 // A scale that is not finite would be lost in the exponent arithmetic: it makes its rows not-a-number instead.
 template <class V>
-void poison_rows(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile) {
+void poison_rows(const PrefillPanel* panels, int64_t n_blocks, const QTile& tile) {
   for (int64_t g = 0; g < tile.n_groups; ++g) {
     typename V::Floats poison = V::zero();
     for (int64_t b = 0; b < n_blocks; ++b) {
-      const typename V::Ints bits = V::add_int(V::load_ints(panel.scale[b][g]), V::set1_int(kOneBits));
+      const typename V::Ints bits =
+          V::add_int(V::load_ints(panels[g / kPanelGroups].scale[b][g % kPanelGroups]), V::set1_int(kOneBits));
       poison = V::fma(V::from_bits(bits), V::zero(), poison);
     }
     if (V::all_zero(poison)) continue;
@@ -167,30 +168,54 @@ void poison_rows(const PrefillPanel& panel, int64_t n_blocks, const QTile& tile)
   }
 }
 
-template <class V, class Tiles, class Codec>
-void prefill_groups(const QTile& tile) {
+inline int64_t n_panels_of(const QTile& tile) { return (tile.n_groups + kPanelGroups - 1) / kPanelGroups; }
+
+// A chunk of all panels, whose blocks begin with first_block, times all tokens: a few tokens at a time with each panel,
+// so that their blocks come once from the larger caches.
+template <class Tiles>
+void multiply_panels(const PrefillPanel* panels, int64_t n_blocks, const QTile& tile, int64_t first_block) {
+  constexpr int64_t kTokensAtOnce = 48;  // whose chunk and a panel fill the first cache; whole tiles of 3 and of 4
+  QTile few = tile;
+  for (int64_t t = 0; t < tile.m; t += kTokensAtOnce) {
+    few.x = tile.x + t * tile.x_stride;
+    few.m = tile.m - t < kTokensAtOnce ? tile.m - t : kTokensAtOnce;
+    for (int64_t p = 0; p < n_panels_of(tile); ++p) {
+      few.out = tile.out + t * tile.out_stride + kPanelRows * p;
+      Tiles::multiply(panels[p], n_blocks, few, first_block);
+    }
+  }
+}
+
+template <class V, class Tiles, class Codec, int... g>
+void prefill_groups(const QTile& tile, std::integer_sequence<int, g...>) {
   const int64_t n_blocks = tile.k / 32;
+  const int64_t n_panels = n_panels_of(tile);
   const int64_t blocks = n_blocks / Codec::kSubs;
-  // Where each group's codec stands after the chunks so far. A last panel with fewer groups computes its first one
+  // Where each group's codec stands after the chunks so far. A last panel with fewer groups computes the first one
   // again in the places of those missing.
-  const auto codec_at = [&](int64_t g) { return Codec(tile.groups[g < tile.n_groups ? g : 0], blocks); };
-  Codec codecs[kPanelGroups] = {codec_at(0), codec_at(1), codec_at(2), codec_at(3)};
-  auto& panel = *static_cast<PrefillPanel*>(tile.panel);
+  Codec codecs[] = {Codec(tile.groups[g < tile.n_groups ? g : 0], blocks)...};
+  auto* panels = static_cast<PrefillPanel*>(tile.panel);
   for (int64_t t = 0; t < tile.m; ++t) {
-    for (int64_t g = 0; g < kPanelGroups; ++g)
-      V::store_floats(tile.out + t * tile.out_stride + 16 * g, V::set1(tile.poison[t]));
+    for (int64_t i = 0; i < n_panels * kPanelGroups; ++i)
+      V::store_floats(tile.out + t * tile.out_stride + 16 * i, V::set1(tile.poison[t]));
   }
   for (int64_t b = 0; b < n_blocks; b += kChunkBlocks) {
     const int64_t n = n_blocks - b < kChunkBlocks ? n_blocks - b : kChunkBlocks;
-    for (int64_t g = 0; g < kPanelGroups; ++g) fill_prefill_panel<V, Tiles>(codecs[g], g, n, panel);
-    Tiles::multiply(panel, n, tile, b);
-    poison_rows<V>(panel, n, tile);
+    for (int64_t i = 0; i < n_panels * kPanelGroups; ++i)
+      fill_prefill_panel<V, Tiles>(codecs[i], i % kPanelGroups, n, panels[i / kPanelGroups]);
+    if constexpr (requires { &Tiles::multiply_panels; })
+      Tiles::multiply_panels(panels, n, tile, b);
+    else
+      multiply_panels<Tiles>(panels, n, tile, b);
+    poison_rows<V>(panels, n, tile);
   }
 }
 
 template <class V, class Tiles = DotTiles<V>>
 void prefill_tile(const QTile& tile) {
-  with_codec<V>(tile.dtype, [&]<class Codec>() { prefill_groups<V, Tiles, Codec>(tile); });
+  with_codec<V>(tile.dtype, [&]<class Codec>() {
+    prefill_groups<V, Tiles, Codec>(tile, std::make_integer_sequence<int, kTileGroups>{});
+  });
 }
 
 }  // namespace

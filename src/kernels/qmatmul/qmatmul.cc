@@ -23,10 +23,10 @@ constexpr const QMatmulKernel* kKernels[] = {
 
 constexpr int64_t kMinWork = 1 << 17;  // multiplications worth handing to another thread
 constexpr int64_t kPanelFloats =
-    static_cast<int64_t>(std::max(sizeof(ExactPanel), sizeof(PrefillPanel)) / sizeof(float));
+    static_cast<int64_t>(std::max(sizeof(ExactPanel), kTilePanels * sizeof(PrefillPanel)) / sizeof(float));
 
 int64_t panels_of(const TensorView& w) { return (w.rows() + kPanelRows - 1) / kPanelRows; }
-int64_t scratch_stride(int64_t m) { return kPanelFloats + m * kPanelRows; }
+int64_t scratch_stride(int64_t m) { return kPanelFloats + m * kTilePanels * kPanelRows; }
 
 // Intel's PREFETCHNTA fills the first cache, which has room for 16 lines under way: decoding then reads memory at half
 // the speed. AMD's is the fastest there is. Figures: docs/benchmarks.md.
@@ -47,6 +47,7 @@ struct Job {
   const QMatmulKernel& kernel;
   QArithmetic arithmetic;
   const QContext& context;
+  int64_t panels_at_once;
 
   float* tile_out(int thread) const { return context.scratch + thread * scratch_stride(x.m) + kPanelFloats; }
 
@@ -58,10 +59,11 @@ struct Job {
             .ahead = {},
             .fetch = best_fetch(),
             .x = x.blocks,
+            .x_stride = x.blocks_a_row(),
             .poison = x.poison,
             .m = x.m,
             .out = tile_out(thread),
-            .out_stride = kPanelRows,
+            .out_stride = panels_at_once * kPanelRows,
             .panel = context.scratch + thread * scratch_stride(x.m)};
   }
 
@@ -96,18 +98,20 @@ void finish_row(const QMatrix& matrix, const float* in, int64_t first, int64_t n
   }
 }
 
-void run_panel(const Job& job, const QMatrix& matrix, int64_t panel, int thread) {
-  const int64_t first = panel * kPanelRows;
-  const int64_t rows = std::min(kPanelRows, matrix.w.rows() - first);
+// The panels of a matrix that are multiplied at once.
+void run_panels(const Job& job, const QMatrix& matrix, int64_t index, int thread) {
+  const int64_t most = job.panels_at_once * kPanelRows;
+  const int64_t first = index * most;
+  const int64_t rows = std::min(most, matrix.w.rows() - first);
   QTile tile = job.tile(matrix.w.dtype, thread);
-  add_groups(tile, matrix.w, panel * kPanelGroups, (rows + kRows16 - 1) / kRows16);
+  add_groups(tile, matrix.w, first / kRows16, (rows + kRows16 - 1) / kRows16);
   job.compute(tile);
   for (int64_t t = 0; t < job.x.m; ++t) {
-    finish_row(matrix, tile.out + t * kPanelRows, first, rows, matrix.out + t * matrix.out_stride + first);
+    finish_row(matrix, tile.out + t * tile.out_stride, first, rows, matrix.out + t * matrix.out_stride + first);
   }
 }
 
-constexpr int64_t kSwigluRows = kPanelRows / 2;
+constexpr int64_t kSwigluRows = kPanelRows / 2;  // of gate and of up, in a panel
 
 void add_bias(float* x, const float* bias, int64_t n) {
   for (int64_t i = 0; bias != nullptr && i < n; ++i) x[i] += bias[i];
@@ -118,19 +122,22 @@ struct SwigluJob {
   const QMatrix &gate, &up;
   const QuantizedRows& out;
 
-  void run(int64_t panel, int thread) const {
-    const int64_t first = panel * kSwigluRows;
+  // The groups of gate stand before those of up.
+  void run(int64_t index, int thread) const {
+    const int64_t most = job.panels_at_once * kSwigluRows;
+    const int64_t first = index * most;
+    const int64_t rows = std::min(most, gate.w.rows() - first);
     QTile tile = job.tile(gate.w.dtype, thread);
-    add_groups(tile, gate.w, panel * kPanelGroups / 2, kPanelGroups / 2);
-    add_groups(tile, up.w, panel * kPanelGroups / 2, kPanelGroups / 2);
+    add_groups(tile, gate.w, first / kRows16, rows / kRows16);
+    add_groups(tile, up.w, first / kRows16, rows / kRows16);
     job.compute(tile);
     for (int64_t t = 0; t < job.x.m; ++t) {
-      float* h = tile.out + t * kPanelRows;
-      add_bias(h, gate.bias == nullptr ? nullptr : gate.bias + first, kSwigluRows);
-      add_bias(h + kSwigluRows, up.bias == nullptr ? nullptr : up.bias + first, kSwigluRows);
-      swiglu_in_place(h, h + kSwigluRows, kSwigluRows, job.context.isa);
-      const float poison =
-          job.kernel.quantize(h, kSwigluRows, job.arithmetic, out.blocks + t * out.blocks_a_row() + panel);
+      float* h = tile.out + t * tile.out_stride;
+      add_bias(h, gate.bias == nullptr ? nullptr : gate.bias + first, rows);
+      add_bias(h + rows, up.bias == nullptr ? nullptr : up.bias + first, rows);
+      swiglu_in_place(h, h + rows, rows, job.context.isa);
+      ActivationBlock* blocks = out.blocks + t * out.blocks_a_row() + first / kActivationBlock;
+      const float poison = job.kernel.quantize(h, rows, job.arithmetic, blocks);
       if (std::isnan(poison)) std::atomic_ref(out.poison[t]).store(poison, std::memory_order_relaxed);
     }
   }
@@ -143,18 +150,30 @@ int chunks_per_thread(QArithmetic arithmetic) {
 
 int64_t grain(const QuantizedRows& x) { return kMinWork / (kPanelRows * x.k * x.m) + 1; }
 
+// As many as leave each thread enough to take turns with.
+int64_t panels_at_once(int64_t n_panels, QArithmetic arithmetic, const QContext& context) {
+  constexpr int64_t kTilesPerThread = 3;
+  if (arithmetic == QArithmetic::exact) return 1;
+  return std::clamp<int64_t>(n_panels / (kTilesPerThread * context.threads.size()), 1, kTilePanels);
+}
+
+int64_t tiles_of(const Job& job, const TensorView& w) {
+  return (panels_of(w) + job.panels_at_once - 1) / job.panels_at_once;
+}
+
 }  // namespace
 
 int64_t qmatmul_scratch_floats(int64_t m_max, int n_threads) { return n_threads * scratch_stride(m_max); }
 
 int64_t quantized_rows_floats(int64_t m, int64_t k) {
   const int64_t poison = (m + 15) / 16 * 16;
-  return poison + m * (k / kActivationBlock) * static_cast<int64_t>(sizeof(ActivationBlock) / sizeof(float));
+  return poison + m * QuantizedRows::blocks_a_row(k) * static_cast<int64_t>(sizeof(ActivationBlock) / sizeof(float));
 }
 
 QuantizedRows place_quantized_rows(float* memory, int64_t m, int64_t k) {
   auto* blocks = reinterpret_cast<ActivationBlock*>(memory);
-  return {.blocks = blocks, .poison = reinterpret_cast<float*>(blocks + m * (k / kActivationBlock)), .m = m, .k = k};
+  auto* poison = reinterpret_cast<float*>(blocks + m * QuantizedRows::blocks_a_row(k));
+  return {.blocks = blocks, .poison = poison, .m = m, .k = k};
 }
 
 void quantize_row_into(const float* x, int64_t row, QArithmetic arithmetic, const QuantizedRows& out, Isa isa) {
@@ -166,21 +185,24 @@ void quantize_row_into(const float* x, int64_t row, QArithmetic arithmetic, cons
 void qmatmul_into(const QuantizedRows& x, std::span<const QMatrix> matrices, QArithmetic arithmetic,
                   const QContext& context) {
   if (x.m == 0) return;
-  const Job job{x, find_kernel<QMatmulKernel>(kKernels, context.isa), arithmetic, context};
   int64_t n_panels = 0;
   for (const QMatrix& matrix : matrices) {
     SMELT_CHECK(matrix.w.layout == Layout::rows16 && matrix.w.columns() == x.k);
     n_panels += panels_of(matrix.w);
   }
+  const Job job{x, find_kernel<QMatmulKernel>(kKernels, context.isa), arithmetic, context,
+                panels_at_once(n_panels, arithmetic, context)};
+  int64_t n_tiles = 0;
+  for (const QMatrix& matrix : matrices) n_tiles += tiles_of(job, matrix.w);
   const auto run = [&](int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; ++i) {
-      int64_t panel = i;
+      int64_t index = i;
       const QMatrix* matrix = matrices.data();
-      while (panel >= panels_of(matrix->w)) panel -= panels_of((matrix++)->w);
-      run_panel(job, *matrix, panel, thread);
+      while (index >= tiles_of(job, matrix->w)) index -= tiles_of(job, (matrix++)->w);
+      run_panels(job, *matrix, index, thread);
     }
   };
-  context.threads.parallel_for(n_panels, grain(x), run, chunks_per_thread(arithmetic));
+  context.threads.parallel_for(n_tiles, grain(x), run, chunks_per_thread(arithmetic));
 }
 
 bool can_fuse_swiglu(const TensorView& gate, const TensorView& up) {
@@ -193,11 +215,14 @@ void qmatmul_swiglu_into(const QuantizedRows& x, const QMatrix& gate, const QMat
   if (x.m == 0) return;
   SMELT_CHECK(can_fuse_swiglu(gate.w, up.w) && gate.w.columns() == x.k && out.k == gate.w.rows());
   std::copy(x.poison, x.poison + x.m, out.poison);
-  const SwigluJob job{{x, find_kernel<QMatmulKernel>(kKernels, context.isa), arithmetic, context}, gate, up, out};
+  const int64_t n_panels = out.k / kSwigluRows;
+  const int64_t at_once = panels_at_once(n_panels, arithmetic, context);
+  const SwigluJob job{
+      {x, find_kernel<QMatmulKernel>(kKernels, context.isa), arithmetic, context, at_once}, gate, up, out};
   const auto run = [&job](int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; ++i) job.run(i, thread);
   };
-  context.threads.parallel_for(out.k / kSwigluRows, grain(x), run, chunks_per_thread(arithmetic));
+  context.threads.parallel_for((n_panels + at_once - 1) / at_once, grain(x), run, chunks_per_thread(arithmetic));
 }
 
 }  // namespace smelt
