@@ -8,6 +8,7 @@
 
 #include "kernels/lists.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/test_shapes.h"
 #include "tensor/half.h"
 #include "tensor/test_data.h"
 
@@ -99,6 +100,25 @@ TEST_P(MatmulTest, EqualsTheSumInDouble) {
         expect_equals_sum_in_double(weights.view(), x, m, nullptr, run(weights.view(), x, m, 1, isa));
       }
     }
+  }
+}
+
+TEST_P(MatmulTest, EqualsTheSumInDoubleOnRandomShapes) {
+  const auto [isa, dtype] = GetParam();
+  const int64_t block = dtype_info(dtype).block_values;
+  const int shapes = n_test_shapes(12, 10000 / 16);  // of each of some 16 types
+  for (int i = 0; i < shapes; ++i) {
+    const auto random = [&](uint64_t at, int64_t bound) {
+      return static_cast<int64_t>(splitmix64(78, 10 * static_cast<uint64_t>(i) + at) % static_cast<uint64_t>(bound));
+    };
+    const int64_t n = 1 + random(0, 80);
+    const int64_t k = block * (1 + random(1, block == 1 ? 300 : block == 32 ? 12 : 2));
+    const int64_t m = 1 + random(2, 21);
+    SCOPED_TRACE(testing::Message() << "m " << m << ", n " << n << ", k " << k);
+    const Weights weights(dtype, n, k, static_cast<uint64_t>(i));
+    const std::vector<float> x = random_values("outliers", m * k, static_cast<uint64_t>(i));
+    expect_equals_sum_in_double(weights.view(), x, m, nullptr, run(weights.view(), x, m, 1 + i % 3, isa));
+    if (HasFatalFailure()) return;
   }
 }
 
