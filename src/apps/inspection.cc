@@ -174,7 +174,6 @@ ordered_json config_json(const ModelConfig& config) {
           {"d_head", config.d_head},
           {"d_ff", config.d_ff},
           {"d_state", config.ssm.d_state},
-          {"n_encoder_layers", config.encoder.n_layers},
           {"n_experts", config.n_experts},
           {"n_experts_used", config.n_experts_used},
           {"n_vocab", config.n_vocab},

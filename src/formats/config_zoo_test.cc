@@ -56,7 +56,7 @@ const std::vector<BadJson>& json_zoo() {
       {"cfg_number_1e400", "{\"rope_theta\": 1e400}", {"line 1:", "JSON"}},
       {"cfg_number_minus_1e400", "{\"a\": -1e400}", {"line 1:", "JSON"}},
       {"cfg_nan", "{\"a\": NaN}", {"line 1:", "JSON"}},
-      {"cfg_infinity", "{\"a\": Infinity}", {"line 1:", "JSON"}},
+      {"cfg_infinite", "{\"a\": Infinite}", {"line 1:", "JSON"}},
       {"cfg_hex", "{\"a\": 0x10}", {"line 1:", "JSON"}},
       {"cfg_plus", "{\"a\": +1}", {"line 1:", "JSON"}},
       {"cfg_leading_zero", "{\"a\": 01}", {"line 1:", "JSON"}},

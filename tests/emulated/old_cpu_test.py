@@ -56,7 +56,7 @@ class Objects(unittest.TestCase):
         return found
 
     def is_isa(self, path):
-        return re.search(r"(^|_)x86_avx", path.name) is not None
+        return re.search(r"(^|_)x86_a[vm]x", path.name) is not None
 
     def test_wide_registers(self):
         plain = [p for p in self.objects() if not self.is_isa(p)]
