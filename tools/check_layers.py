@@ -14,6 +14,7 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
     [("models", "one file per architecture family"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
     [("runtime", "sessions, KV cache, sampling, speculative decoding, the main path `generate.cc`")],
     [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence, tasks, speed")],
+    [("shrink", "statistics of activations; the smallest loss within a budget of bytes")],
     [("api", "implements the public headers of include/smelt/")],
     [("apps", "the `smelt` command: wiring only")],
 ]

@@ -135,6 +135,9 @@ Action add(CLI::App& app) {
       "type of the tensors whose GGUF name has a match of REGEX; the first that matches counts; may be repeated");
   arguments->keep_output = add_dtype(app, "--keep-output", arguments->output_type, {},
                                      "type of the output head (or of the embedding where they are one)");
+  app.add_option("--imatrix", arguments->options.imatrix,
+                 "importances of the inputs, made by 'smelt imatrix' or llama.cpp: weights that matter are kept better")
+      ->type_name("FILE");
   app.add_flag("--allow-requantize", arguments->options.allow_requantize,
                "take a model that is quantized already; a second loss is added to the first");
   app.add_flag("--force", arguments->force, "replace OUTPUT if it exists");
@@ -156,6 +159,7 @@ const Command quantize_command = {
     .examples =
         "  smelt quantize my-model/ small.gguf\n"
         "  smelt quantize big.gguf small.gguf --type Q3_K_M --override 'ffn_down=Q5_K' --keep-output q8_0\n"
+        "  smelt quantize big.gguf small.gguf --type Q3_K_M --imatrix big.imatrix.gguf\n"
         "  smelt quantize big.gguf --type IQ4_XS --dry-run\n",
     .add = add,
 };

@@ -13,11 +13,12 @@ namespace smelt {
 // 2: the version of the block layouts that every reader of today knows (ggml.h, GGML_QNT_VERSION).
 constexpr uint32_t kQuantizationVersion = 2;
 
-Metadata output_metadata(const CanonicalModel& model, const MixInfo& mix) {
+Metadata output_metadata(const CanonicalModel& model, const MixInfo& mix, const Importance* importance) {
   Metadata metadata = model.metadata;
   for (const char* key : {"general.file_type", "general.quantization_version"}) metadata.erase(key);  // at the end
   metadata.set("general.file_type", MetaValue::of_u32(mix.file_type));
   metadata.set("general.quantization_version", MetaValue::of_u32(kQuantizationVersion));
+  if (importance != nullptr) importance->describe(metadata);
   return metadata;
 }
 
@@ -40,9 +41,10 @@ Status write_gguf(const CanonicalModel& model, const QuantizePlan& plan, const s
                   const QuantizeOptions& options, const JobControl& job) {
   const auto mix = find_mix(options.type);
   SMELT_CHECK(mix && plan.tensors.size() == model.tensors.size());
-  SMELT_ASSIGN(GgufWriter writer,
-               GgufWriter::create(output, output_metadata(model, *mix), declare_tensors(plan), options.overwrite));
+  SMELT_ASSIGN(GgufWriter writer, GgufWriter::create(output, output_metadata(model, *mix, plan.importance.get()),
+                                                     declare_tensors(plan), options.overwrite));
   Recoder recoder(*model.checkpoint, options.n_threads, job, mix->name, plan.source_bytes);
+  recoder.set_importance(plan.importance.get());
   const ByteSink sink = [&](std::span<const std::byte> bytes) { return writer.write(bytes); };
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
     if (i > 0) SMELT_TRY(writer.next_tensor());

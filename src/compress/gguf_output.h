@@ -14,8 +14,9 @@
 
 namespace smelt {
 
-// The model's metadata with general.file_type and general.quantization_version of the output.
-Metadata output_metadata(const CanonicalModel& model, const MixInfo& mix);
+// The model's metadata with general.file_type, general.quantization_version and, where there is one, what importance
+// matrix made the output.
+Metadata output_metadata(const CanonicalModel& model, const MixInfo& mix, const Importance* importance = nullptr);
 std::vector<TensorDeclaration> declare_tensors(const QuantizePlan& plan);
 
 // A usage error if `output` is one of the files, or the folder, that the checkpoint is read from.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,16 +11,18 @@
 #include "base/atomic_file.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "compress/importance.h"
 #include "models/canonical.h"
 #include "tensor/dtype.h"
 
 namespace smelt {
 
 struct QuantizeOptions {
-  std::string type = "Q4_K_M";                           // a mix of compress/mixes.inc, llama.cpp's names
-  std::vector<std::pair<std::string, DType>> overrides;  // regex on the tensor's GGUF name → type; first match wins
-  std::optional<DType> output_type;                      // --keep-output: type of the output head
-  bool allow_requantize = false;                         // sources that are already quantized are refused otherwise
+  std::string type = "Q4_K_M";                             // a mix of compress/mixes.inc, llama.cpp's names
+  std::vector<std::pair<std::string, DType>> overrides{};  // regex on the tensor's GGUF name → type; first match wins
+  std::optional<DType> output_type{};                      // --keep-output: type of the output head
+  bool allow_requantize = false;                           // sources that are already quantized are refused otherwise
+  std::string imatrix{};  // --imatrix: file of importances (formats/imatrix.h), or none
   Overwrite overwrite = Overwrite::refuse;
   int n_threads = 0;
 };
@@ -38,6 +41,7 @@ struct QuantizePlan {
   uint64_t source_bytes = 0;
   double bits_per_weight = 0;  // over all tensors
   uint64_t peak_memory_bytes = 0;
+  std::shared_ptr<const Importance> importance;  // null: errors of all weights count alike
 };
 
 std::vector<std::string> quantize_type_names();  // all mixes, in the order of mixes.inc

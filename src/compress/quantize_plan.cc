@@ -96,6 +96,21 @@ Result<TensorPlan> make_plan(const CanonicalTensor& tensor, const Choice& choice
   return plan;
 }
 
+Result<std::shared_ptr<const Importance>> load_importance(const CanonicalModel& model, const std::string& path) {
+  if (path.empty()) return std::shared_ptr<const Importance>();
+  SMELT_ASSIGN(const Imatrix imatrix, load_imatrix(path));
+  SMELT_ASSIGN(Importance importance, Importance::make(imatrix, model, path));
+  return std::make_shared<const Importance>(std::move(importance));
+}
+
+bool lacks_importance(const Importance* importance, const TensorPlan& tensor) {
+  return importance != nullptr && is_quantized(tensor.to) && tensor.from != tensor.to && !importance->has(tensor.name);
+}
+
+void add_note(TensorPlan& tensor, const char* note) {
+  tensor.note += tensor.note.empty() ? note : std::string("; ") + note;
+}
+
 Status add_totals(const CanonicalModel& model, const MixInfo& mix, int n_threads, QuantizePlan& plan) {
   double values = 0, bytes = 0;
   const int threads = n_threads > 0 ? n_threads : default_threads();
@@ -107,7 +122,8 @@ Status add_totals(const CanonicalModel& model, const MixInfo& mix, int n_threads
         std::max(plan.peak_memory_bytes, t.bytes_from + recode_buffer_bytes(t.shape, t.to, threads));
   }
   plan.bits_per_weight = values > 0 ? 8.0 * bytes / values : 0;
-  SMELT_ASSIGN(plan.file_bytes, gguf_file_bytes(output_metadata(model, mix), declare_tensors(plan)));
+  SMELT_ASSIGN(plan.file_bytes,
+               gguf_file_bytes(output_metadata(model, mix, plan.importance.get()), declare_tensors(plan)));
   return {};
 }
 
@@ -127,13 +143,15 @@ Result<QuantizePlan> plan_quantization(const CanonicalModel& model, const Quanti
       return usage_error(fmt::format("--keep-output {}: not a type for stored weights", dtype_name(type)));
   }
   SMELT_ASSIGN(OverrideRules rules, OverrideRules::compile(options.overrides));
+  QuantizePlan plan;
+  SMELT_ASSIGN(plan.importance, load_importance(model, options.imatrix));
   const RoledModel roles = assign_roles(model);
   TypeChooser chooser(mix, roles, options, std::move(rules));
-  QuantizePlan plan;
   for (size_t i = 0; i < model.tensors.size(); ++i) {
     SMELT_ASSIGN(const Choice choice, chooser.choose(model.tensors[i], i));
     SMELT_TRY(check_requantize(model, model.tensors[i], choice.type, options.allow_requantize));
     SMELT_ASSIGN(TensorPlan tensor, make_plan(model.tensors[i], choice));
+    if (lacks_importance(plan.importance.get(), tensor)) add_note(tensor, "without importances");
     plan.tensors.push_back(std::move(tensor));
   }
   SMELT_TRY(chooser.check_all_used());

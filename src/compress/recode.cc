@@ -46,7 +46,7 @@ struct Recoder::Fault {
 
 uint64_t recode_buffer_bytes(const Shape& shape, DType to, int n_threads) {
   return static_cast<uint64_t>(rows_per_slab(shape)) * target_row_size(shape, to) +
-         static_cast<uint64_t>(n_threads) * static_cast<uint64_t>(shape.columns()) * sizeof(float);
+         2 * static_cast<uint64_t>(n_threads) * static_cast<uint64_t>(shape.columns()) * sizeof(float);
 }
 
 Recoder::Recoder(const Checkpoint& checkpoint, int n_threads, const JobControl& job, std::string label,
@@ -67,7 +67,7 @@ Status Recoder::recode(const CanonicalTensor& tensor, DType to, const ByteSink& 
   const uint64_t row_size = target_row_size(tensor.shape, to);
   const int64_t slab_rows = rows_per_slab(tensor.shape);
   slab_.resize(static_cast<uint64_t>(slab_rows) * row_size);
-  scratch_.resize(static_cast<size_t>(pool_.size()) * static_cast<size_t>(columns));
+  scratch_.resize(2 * static_cast<size_t>(pool_.size()) * static_cast<size_t>(columns));
   for (int64_t begin = 0; begin < rows; begin += slab_rows) {
     if (job_.cancelled()) return cancelled_error();
     const int64_t end = std::min(rows, begin + slab_rows);
@@ -87,7 +87,7 @@ Status Recoder::recode_rows(const CanonicalTensor& tensor, DType to, int64_t beg
   std::mutex mutex;
   Fault first;
   const auto body = [&](int64_t chunk_begin, int64_t chunk_end, int thread) {
-    float* scratch = scratch_.data() + static_cast<int64_t>(thread) * columns;
+    float* scratch = scratch_.data() + 2 * static_cast<int64_t>(thread) * columns;
     for (int64_t r = begin + chunk_begin; r < begin + chunk_end; ++r) {
       std::byte* out = slab_.data() + static_cast<uint64_t>(r - begin) * row_size;
       const Fault fault = recode_row(tensor, to, r, out, scratch);
@@ -115,7 +115,10 @@ Recoder::Fault Recoder::recode_row(const CanonicalTensor& tensor, DType to, int6
   for (int64_t c = 0; c < columns; ++c) {
     if (!(std::fabs(scratch[c]) < limit)) return {row, c, scratch[c]};  // NaN compares false
   }
-  if (!copied) dtype_info(to).encode(scratch, out, columns, nullptr);
+  if (copied) return {};
+  float* weights = scratch + columns;
+  const bool is_weighted = importance_ != nullptr && is_quantized(to) && importance_->row_into(tensor, row, weights);
+  dtype_info(to).encode(scratch, out, columns, is_weighted ? weights : nullptr);
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "compress/importance.h"
 #include "models/canonical.h"
 #include "tensor/dtype.h"
 
@@ -26,6 +27,8 @@ class Recoder {
   // `label` and the total are for the progress report.
   Recoder(const Checkpoint& checkpoint, int n_threads, const JobControl& job, std::string label,
           uint64_t total_source_bytes);
+  // Weighs errors of quantized types by it; it must outlive the recoder.
+  void set_importance(const Importance* importance) { importance_ = importance; }
 
   // Gives all rows in order to `sink`. A value that is not finite, or that overflows in the new type, is an error that
   // names tensor, row and column. Cancelled between slabs of rows. Same-type tensors are copied bit for bit.
@@ -41,11 +44,12 @@ class Recoder {
   const Checkpoint& checkpoint_;
   ThreadPool pool_;
   JobControl job_;
+  const Importance* importance_ = nullptr;
   std::string label_;
   uint64_t total_bytes_;
   uint64_t done_bytes_ = 0;
   std::vector<std::byte> slab_;
-  std::vector<float> scratch_;  // one row per thread
+  std::vector<float> scratch_;  // per thread: a row, and the weights of its errors
 };
 
 }  // namespace smelt

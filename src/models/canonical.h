@@ -37,6 +37,11 @@ struct CanonicalTensor {
   uint64_t source_bytes() const { return source->view.bytes.size() * (more.size() + 1); }
 };
 
+// Matrices in a tensor of this shape: experts, or 1.
+inline int64_t n_matrices_of(const Shape& shape) {
+  return shape.rank > 2 ? shape.values() / (shape[shape.rank - 2] * shape[shape.rank - 1]) : 1;
+}
+
 // A tensor that is in no file in this form (rope_freqs.weight, biases in another order). CanonicalTensors point to it.
 struct GeneratedTensor {
   std::shared_ptr<const TensorEntry> entry;

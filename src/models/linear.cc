@@ -37,6 +37,13 @@ QuantizedRows first_rows(const QuantizedRows& rows, int64_t m) {
   return first;
 }
 
+void show(const LinearInput& input, int64_t m, std::initializer_list<LinearOutput> outputs, LinearObserver& observer) {
+  std::array<TensorView, kMaxOutputs> readers;
+  size_t n = 0;
+  for (const LinearOutput& output : outputs) readers[n++] = output.linear.w;
+  observer.observe({readers.data(), n}, input.values, m);
+}
+
 }  // namespace
 
 LinearInput make_input(std::initializer_list<const Linear*> readers, float* values, const QuantizedRows& quantized) {
@@ -72,6 +79,7 @@ void quantize_values(const LinearInput& input, int64_t m, const LinearContext& c
 void linear_into(const LinearInput& input, int64_t m, std::initializer_list<LinearOutput> outputs,
                  const LinearContext& context) {
   SMELT_CHECK(outputs.size() <= kMaxOutputs);
+  if (context.observer != nullptr) show(input, m, outputs, *context.observer);
   std::array<QMatrix, kMaxOutputs> packed;
   size_t n_packed = 0;
   for (const LinearOutput& output : outputs) {

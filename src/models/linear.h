@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "models/linear_observer.h"
 #include "tensor/tensor_view.h"
 
 namespace smelt {
@@ -37,6 +38,7 @@ struct LinearContext {
   float* f32_scratch = nullptr;  // matmul_scratch_floats
   float* q_scratch = nullptr;    // qmatmul_scratch_floats
   float* sum_scratch = nullptr;  // [m][outputs] of the widest layer with `add` that is not packed
+  LinearObserver* observer = nullptr;
 };
 
 // Calls body(row) for all rows, spread over threads; `work` is the number of values of a row.

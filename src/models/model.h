@@ -12,6 +12,7 @@
 #include "formats/checkpoint.h"
 #include "kernels/attention/attention.h"
 #include "models/compute.h"
+#include "models/linear_observer.h"
 #include "models/model_config.h"
 #include "tokenizers/tokenizer.h"
 
@@ -36,13 +37,24 @@ enum class PassKind : uint8_t {
   decode,
 };
 
+// Some of the layers instead of all (models whose sequences have no memory besides the KV cache know it), so that a
+// model can be gone through layer by layer with all of a text.
+struct LayerSpan {
+  int64_t first = 0;
+  int64_t end = -1;         // -1: n_layers, and the output head after them
+  float* hidden = nullptr;  // [m][d_model] between layers: read where first > 0, written where end is not -1
+};
+
 // All memory belongs to the caller (runtime/).
 struct ForwardArgs {
   PassKind kind = PassKind::decode;
   std::span<const TokenId> tokens;  // of all slices, one after another; every id in [0, n_vocab)
   std::span<const SequenceSlice> slices;
   float* workspace = nullptr;  // workspace_floats(m_max, capacity, threads)
-  float* logits = nullptr;     // [sum of n_logits][n_vocab], in the order of the slices
+  float* logits =
+      nullptr;  // [sum of n_logits][n_vocab], in the order of the slices; untouched where layers.end is not -1
+  LayerSpan layers = {};
+  LinearObserver* observer = nullptr;  // may be null
 };
 
 struct SequenceMemory {

@@ -53,7 +53,7 @@ TEST_P(PackedFolder, DecodesToWhatItsToolDecodesTo) {
   ASSERT_TRUE(file) << file.error().message;
   const auto expected = parse_safetensors((*file)->bytes(), "decoded.safetensors");
   ASSERT_TRUE(expected) << expected.error().message;
-  ASSERT_EQ(expected->size(), 3U);
+  ASSERT_EQ(expected->size(), 7U);
   for (const TensorEntry& wanted : *expected) {
     const TensorEntry* tensor = checkpoint->find_tensor(wanted.name);
     ASSERT_NE(tensor, nullptr) << wanted.name;

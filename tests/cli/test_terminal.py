@@ -5,7 +5,7 @@ import re
 from model_files import make_model, repeated_f16
 from support import PROMPT, ROOT, STORIES, CliTest, StoriesTest, Terminal, clean_environment, main
 
-COMMANDS = ["run", "chat", "complete", "quantize", "convert", "eval", "bench", "inspect", "devices", "list", "make-random", "tokenize", "detokenize", "completions", "help"]
+COMMANDS = ["run", "chat", "complete", "quantize", "shrink", "imatrix", "convert", "eval", "bench", "inspect", "devices", "list", "make-random", "tokenize", "detokenize", "completions", "help"]
 # The options that the command line promises, by command.
 PROMISED = {
     "run": "-p -f -n -c -t --kv-type --prompt-cache --json --temp --top-k --top-p --min-p --typical --repeat-penalty "
@@ -14,7 +14,10 @@ PROMISED = {
             "--seed --stop",
     "complete": "--prefix --suffix --file --at --stop-at -n -c --temp --seed --json",
     "convert": "--type --force",
-    "quantize": "--type --override --keep-output --allow-requantize --force --dry-run --json",
+    "quantize": "--type --override --keep-output --imatrix --allow-requantize --force --dry-run --json",
+    "imatrix": "--text -o -c --windows --force --json",
+    "shrink": "-o --budget --bits --max-kl --max-ppl-rise --mix --calib --heldout --types --mode --rounding --seed --report "
+              "--plan-only --resume --allow-requantize --force --json",
     "eval perplexity": "--text --json", "eval kl": "--against --text --json",
     "eval task": "--data --tasks --limit --shots --seed --chat --method --samples --temp --no-sandbox --items --resume --force --json",
     "inspect": "--tensors --json", "devices": "--json", "bench": "-p -n -d -t -r --kv-type --json", "tokenize": "-p -f --special --parse-special --json", "detokenize": "", "completions": ""}
@@ -43,7 +46,7 @@ class Help(CliTest):
         """Every option of every example exists: the command gets as far as the missing file."""
         for command in [*(c for c in COMMANDS[:-2] if c not in ("devices", "list", "make-random")), "eval perplexity", "eval kl", "eval save-reference", "eval task"]:
             examples = self.ok(*command.split(), "--help").text.split("Examples:\n")[1]
-            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|complete|quantize|convert|eval|bench|inspect|tokenize|detokenize) [^|>\n]+)", examples):
+            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|complete|quantize|shrink|imatrix|convert|eval|bench|inspect|tokenize|detokenize) [^|>\n]+)", examples):
                 words = [w.strip("\"'") for w in re.findall(r"\"[^\"]*\"|'[^']*'|\S+", line)]
                 result = self.smelt(*words)
                 self.assertEqual(result.code, 1, f"{line}: {result}")

@@ -72,8 +72,15 @@ void Decoder::forward(const ForwardArgs& args, ThreadPool& threads) const {
   const Workspace w = plan_workspace(config_, args.workspace, {m, longest(args.slices), threads.size()});
   const Pass pass{*this, config_, args, threads, m, w};
   pass.embed();  // x [m][d_model]; cos, sin [m][n_rope/2]
-  for (size_t l = 0; l < weights_.layers.size(); ++l) pass.layer(l);
-  pass.head();  // logits [sum of n_logits][n_vocab]
+  const LayerSpan& span = args.layers;
+  const int64_t n_values = m * config_.d_model;
+  if (span.first > 0) std::copy_n(span.hidden, n_values, w.x);
+  const int64_t end = span.end < 0 ? config_.n_layers : span.end;
+  for (int64_t l = span.first; l < end; ++l) pass.layer(static_cast<size_t>(l));
+  if (span.end < 0)
+    pass.head();  // logits [sum of n_logits][n_vocab]
+  else
+    std::copy_n(w.x, n_values, span.hidden);
 }
 
 void Decoder::Pass::layer(size_t layer) const {

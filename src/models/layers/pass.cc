@@ -11,7 +11,8 @@ LinearContext pass_context(const ForwardArgs& args, int64_t rows, const PassScra
           .arithmetic = is_long ? QArithmetic::prefill : QArithmetic::exact,
           .f32_scratch = scratch.matmul,
           .q_scratch = scratch.qmatmul,
-          .sum_scratch = scratch.rows};
+          .sum_scratch = scratch.rows,
+          .observer = args.observer};
 }
 
 void embed_tokens_into(const TensorView& embedding, std::span<const TokenId> tokens, std::byte* stock_rows, float* x,

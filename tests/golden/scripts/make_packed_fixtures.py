@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes tests/golden/packed: a random two-layer Llama whose linear layers are packed in each form that other tools publish, by those
-tools' own code, with what that code decodes them to (decoded.safetensors, three matrices of layer 0) and the logits that transformers computes in
+tools' own code, with what that code decodes them to (decoded.safetensors, of layer 0) and the logits that transformers computes in
 float32 with the decoded weights of all layers (logits.f32, golden.json). Needs PyPI torch, transformers, safetensors, and of each form
 its package: gptqmodel, autoawq, bitsandbytes, compressed-tensors (unpacked source distributions on PYTHONPATH do). Only the modules
 named here are imported, as the packages' own __init__ files want a GPU. Run from the repository's root, with names for some only."""
@@ -260,8 +260,7 @@ def make(name, seed):
     config.update(architectures=["LlamaForCausalLM"], dtype=str(dtype)[6:], quantization_config=quantization)
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    kept = [f"model.layers.0.{module}.weight" for module in ("self_attn.k_proj", "mlp.gate_proj", "mlp.down_proj")]
-    save_file({key: decoded_all[key] for key in kept}, folder / "decoded.safetensors")
+    save_file({key: value for key, value in decoded_all.items() if ".layers.0." in key}, folder / "decoded.safetensors")
     (folder / "golden.json").write_text(json.dumps({"tokens": tokens}) + "\n")
     (folder / "logits.f32").write_bytes(logits.contiguous().numpy().astype("<f4").tobytes())
     if name in SEEDS:  # of the fuzz target of folders: lengths of config.json and tokenizer.json, both, the weights
