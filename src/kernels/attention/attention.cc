@@ -83,6 +83,11 @@ struct Job {
   int64_t first_key(int64_t position) const {
     return args.window > 0 ? std::max<int64_t>(0, position - args.window + 1) : 0;
   }
+  static int64_t n_keys(const AttentionSlice& s) { return s.position + s.m; }
+  // Behind the last key that tokens before `position` see.
+  int64_t end_key(const AttentionSlice& s, int64_t position) const {
+    return std::min(position + args.ahead, n_keys(s));
+  }
 
   void prepare(const FoldKernel& fold, const AttentionSlice& s, int64_t token, int64_t head, int64_t n,
                std::byte* out) const {
@@ -139,6 +144,8 @@ void Job::fold_keys(const FoldKernel& fold, const Span& s, RowStates states, flo
                .position = s.slice.position + s.token,
                .block_position = key,
                .window = args.window,
+               .ahead = args.ahead,
+               .n_keys = n_keys(s.slice),
                .cap = args.cap * kLog2E,
                .max = states.max,
                .sum = states.sum,
@@ -170,7 +177,7 @@ void Job::run_chunk(const Piece& piece, int64_t head, int64_t chunk, float* memo
                   .head = head,
                   .n = n,
                   .begin = std::max(from, first_key(position)),
-                  .end = std::min(from + kChunk, position + piece.m)};
+                  .end = std::min(from + kChunk, end_key(slice, position + piece.m))};
   fold_keys(fold, span, states, memory);
 }
 
@@ -240,12 +247,13 @@ bool Job::add_to(Round& round, const AttentionSlice& slice, int64_t token, int64
   const int64_t m = std::min(kFewAttentionTokens, slice.m - token);
   const int64_t position = slice.position + token;
   const int64_t first_chunk = first_key(position) / kChunk;
-  const int64_t n_chunks = n_chunks_of(position + m) - first_chunk;
+  const int64_t end = end_key(slice, position + m);
+  const int64_t n_chunks = n_chunks_of(end) - first_chunk;
   const int64_t floats = n_chunks * args.n_kv_heads * RowStates::floats(m * group, d);
   SMELT_CHECK(floats <= states_floats);
   if (round.n == kMaxPieces || floats > states_floats - used) return false;
   round.pieces[static_cast<size_t>(round.n++)] = {&slice, token, m, first_chunk, n_chunks, states_memory + used};
-  round.work += m * args.n_heads * d * 2 * (position + m - first_key(position));
+  round.work += m * args.n_heads * d * 2 * (end - first_key(position));
   used += floats;
   return true;
 }
@@ -276,8 +284,12 @@ void Job::run_tile(const AttentionSlice& slice, int64_t head, int64_t tile, floa
   const FoldKernel& fold = many(slice.kv.type);
   prepare(fold, slice, token, head, n, scratch.q(memory));
   const int64_t position = slice.position + token;
-  const Span span{
-      .slice = slice, .token = token, .head = head, .n = n, .begin = first_key(position), .end = position + m};
+  const Span span{.slice = slice,
+                  .token = token,
+                  .head = head,
+                  .n = n,
+                  .begin = first_key(position),
+                  .end = end_key(slice, position + m)};
   fold_keys(fold, span, states, memory);
   for (int64_t row = 0; row < n; ++row) {
     float* out = slice.out + (token + row / group) * args.out_stride + (head * group + row % group) * args.d_head;
@@ -305,7 +317,7 @@ int64_t attention_scratch_floats(const AttentionLimits& l) {
   const int64_t group = l.n_heads / l.n_kv_heads;
   const int64_t d = padded_head(l.d_head);
   const int64_t m = std::min(kFewAttentionTokens, l.n_tokens);
-  const int64_t in_window = l.window > 0 ? n_chunks_of(l.window + m) + 1 : n_chunks_of(l.capacity);
+  const int64_t in_window = l.window > 0 ? n_chunks_of(l.window + m + l.ahead) + 1 : n_chunks_of(l.capacity);
   const int64_t states = std::min(n_chunks_of(l.capacity), in_window) * l.n_kv_heads * m * RowStates::floats(group, d);
   return kAlign + l.n_threads * ThreadScratch(group, d).floats() + states;
 }

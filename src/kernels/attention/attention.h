@@ -1,6 +1,7 @@
-// Causal attention of new tokens over a KV cache, grouped-query (Ainslie et al., arXiv 2305.13245), with an optional
-// sliding window (Beltagy et al., arXiv 2004.05150). Called by the model families' forward.
-//   out_i = sum_j softmax_j(cap(scale * q_i . k_j)) v_j over keys j = max(0, position + i - window + 1) … position + i
+// Attention of new tokens over a KV cache, grouped-query (Ainslie et al., arXiv 2305.13245), with an optional
+// sliding window (Beltagy et al., arXiv 2004.05150); causal, or with keys ahead, as encoders have it. Called by the
+// model families' forward. With p = position + i and n keys, the slice's own included:
+//   out_i = sum_j softmax_j(cap(scale * q_i . k_j)) v_j over keys j = max(0, p - window + 1) … min(n - 1, p + ahead)
 //
 // Keys are taken in blocks of 64 with a running maximum and sum (Milakov & Gimelshein, arXiv 1805.02867; Dao et al.,
 // arXiv 2205.14135), all query heads of a group against one reading of the cache. Two ways:
@@ -22,6 +23,7 @@
 namespace smelt {
 
 inline constexpr int64_t kFewAttentionTokens = 16;
+inline constexpr int64_t kAllAhead = int64_t{1} << 40;  // a token sees all keys after its own
 
 // The new tokens of one sequence.
 struct AttentionSlice {
@@ -36,7 +38,8 @@ struct AttentionArgs {
   std::span<const AttentionSlice> slices;
   int64_t q_stride = 0, out_stride = 0;  // floats from one token's row to the next
   int64_t n_heads = 0, n_kv_heads = 0, d_head = 0;
-  int64_t window = 0;  // keys that a token sees, itself included; 0: all
+  int64_t window = 0;  // keys up to its own that a token sees, itself included; 0: all
+  int64_t ahead = 0;   // keys after its own that a token sees, up to the slice's last: 0 … kAllAhead
   float scale = 0;     // usually 1/sqrt(d_head)
   float cap = 0;       // scores become cap * tanh(score / cap); 0: they stay
 };
@@ -47,6 +50,7 @@ struct AttentionLimits {
   int64_t n_tokens = 0;  // of all slices together
   int64_t capacity = 0;  // keys of the longest sequence, new ones included
   int64_t window = 0;
+  int64_t ahead = 0;
   int n_threads = 1;
 };
 int64_t attention_scratch_floats(const AttentionLimits& limits);

@@ -20,6 +20,7 @@ namespace {
 struct Sizes {
   int64_t position, m, n_heads, n_kv_heads, d_head, window = 0;
   float cap = 0;
+  int64_t ahead = 0;
   int64_t keys() const { return position + m; }
 };
 
@@ -42,6 +43,11 @@ constexpr Sizes kSizes[] = {
     {70, 3, 4, 2, 64, 0, 0.5F},
     {700, 40, 4, 2, 32, 90, 2.0F},
     {10, 20, 2, 2, 16, 0, 50.0F},
+    {0, 1, 2, 2, 16, 0, 0, kAllAhead},  // all tokens see each other
+    {0, 70, 4, 4, 32, 0, 0, kAllAhead},
+    {0, 1100, 2, 2, 16, 0, 0, kAllAhead},
+    {0, 150, 4, 2, 16, 9, 0, 8},  // windows on both sides
+    {0, 1200, 1, 1, 16, 65, 0, 64},
 };
 
 // One sequence: its keys, values and queries, and a layer's cache that holds them.
@@ -112,6 +118,7 @@ void run_slices(const Problem& p, std::span<const AttentionSlice> slices, int n_
                                                                            .n_tokens = n_tokens,
                                                                            .capacity = s.keys(),
                                                                            .window = s.window,
+                                                                           .ahead = s.ahead,
                                                                            .n_threads = n_threads})),
                              NAN);
   attention_into({.slices = slices,
@@ -121,6 +128,7 @@ void run_slices(const Problem& p, std::span<const AttentionSlice> slices, int n_
                   .n_kv_heads = s.n_kv_heads,
                   .d_head = s.d_head,
                   .window = s.window,
+                  .ahead = s.ahead,
                   .scale = p.scale,
                   .cap = s.cap},
                  scratch, threads, isa);
@@ -143,7 +151,8 @@ std::vector<double> attend_in_double(const Problem& p, int64_t token, int64_t he
   };
   std::vector<double> out(static_cast<size_t>(s.d_head));
   double total = 0;
-  for (int64_t j = s.window > 0 ? std::max<int64_t>(0, n_keys - s.window) : 0; j < n_keys; ++j) {
+  const int64_t end = std::min(n_keys + s.ahead, s.keys());
+  for (int64_t j = s.window > 0 ? std::max<int64_t>(0, n_keys - s.window) : 0; j < end; ++j) {
     double score = 0;
     for (int64_t i = 0; i < s.d_head; ++i) {
       score += p.q[static_cast<size_t>((token * s.n_heads + head) * s.d_head + i)] * at(p.k, j, i);
@@ -202,7 +211,8 @@ TEST_P(AttentionTest, EqualsTheFormulaOnRandomShapes) {
                      .n_kv_heads = n_kv_heads,
                      .d_head = pick(1, 10) * (pick(0, 1) == 0 ? 2 : 16),
                      .window = pick(0, 2) == 0 ? pick(1, 200) : 0,
-                     .cap = pick(0, 3) == 0 ? static_cast<float>(pick(1, 200)) / 4 : 0.0F};
+                     .cap = pick(0, 3) == 0 ? static_cast<float>(pick(1, 200)) / 4 : 0.0F,
+                     .ahead = pick(0, 3) == 0 ? pick(1, 80) : 0};
     expect_formula(s, static_cast<KvType>(pick(0, 2)), GetParam(), random());
     if (HasFatalFailure()) return;
   }

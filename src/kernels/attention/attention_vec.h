@@ -26,8 +26,9 @@ struct Keys {
 };
 
 inline Keys visible_keys(const BlockFold& f, int64_t row) {
-  const int64_t end = f.position + row / f.group + 1 - f.block_position;
-  const int64_t begin = f.window > 0 ? end - f.window : 0;
+  const int64_t own_end = f.position + row / f.group + 1;
+  const int64_t begin = f.window > 0 ? own_end - f.window - f.block_position : 0;
+  const int64_t end = (own_end + f.ahead < f.n_keys ? own_end + f.ahead : f.n_keys) - f.block_position;
   return {begin > 0 ? begin : 0, end < kKvBlock ? end : kKvBlock};
 }
 

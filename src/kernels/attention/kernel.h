@@ -30,6 +30,8 @@ struct BlockFold {
   int64_t position;        // of the token of row 0; row r is of token r / group
   int64_t block_position;  // of the block's first key
   int64_t window;          // 0: none
+  int64_t ahead;           // keys after its own that a token sees
+  int64_t n_keys;          // of the sequence
   float cap;               // of scores, times log2(e); 0: none
   float *max, *sum;        // [n]: running maximum of the exponents, sum of the weights
   float* acc;              // [n][d]: weighted sum of the values

@@ -41,8 +41,9 @@ struct Keys {
 };
 
 Keys visible_keys(const BlockFold& f, int64_t row) {
-  const int64_t end = f.position + row / f.group + 1 - f.block_position;
-  const int64_t begin = f.window > 0 ? end - f.window : 0;
+  const int64_t own_end = f.position + row / f.group + 1;
+  const int64_t begin = f.window > 0 ? own_end - f.window - f.block_position : 0;
+  const int64_t end = std::min(own_end + f.ahead, f.n_keys) - f.block_position;
   return {std::max<int64_t>(begin, 0), std::min(end, kKvBlock)};
 }
 
