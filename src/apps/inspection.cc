@@ -76,7 +76,7 @@ class Lines {
 std::string positions(const ModelConfig& config) {
   if (config.learned_positions) return "learned, a row for each";
   if (config.ssm.exists()) return "none: tokens are taken one after another";
-  if (config.encoder.exists()) return "a bias for each distance";
+  if (config.source_encoder.exists()) return "a bias for each distance";
   std::string text = fmt::format("RoPE base {:g}, {} of {} values in {}", config.rope_base, config.n_rope,
                                  config.d_head, layout_name(config.rope_layout));
   const auto n_without = std::count_if(config.layers.begin(), config.layers.end(),
@@ -102,12 +102,20 @@ void add_mixing(Lines& lines, const ModelConfig& config) {
   if (config.ssm.exists()) {
     lines.add("state", fmt::format("{}, {} of state for each value, {} groups, convolution over {} tokens", heads,
                                    config.ssm.d_state, config.ssm.n_groups, config.ssm.n_taps));
-  } else if (config.encoder.exists()) {
-    lines.add("encoder", fmt::format("{} layers, as wide", config.encoder.n_layers));
-    lines.add("attention", fmt::format("{}, {} kinds of distances", heads, config.encoder.n_buckets));
+  } else if (config.source_encoder.exists()) {
+    lines.add("encoder", fmt::format("{} layers, as wide", config.source_encoder.n_layers));
+    lines.add("attention", fmt::format("{}, {} kinds of distances", heads, config.source_encoder.n_buckets));
   } else {
     lines.add("attention", fmt::format("{}, {} for keys and values", heads, config.n_kv_heads));
   }
+}
+
+std::string head_text(const ModelConfig& config) {
+  if (!config.encoder) return config.tied_head ? "tied to the embedding" : "its own";
+  const EncoderConfig& encoder = *config.encoder;
+  if (encoder.head == LabelHead::none) return "none: embeddings";
+  return fmt::format("{} labels of {}", encoder.labels.size(),
+                     encoder.head == LabelHead::text ? "a text" : "each token");
 }
 
 void add_config(Lines& lines, const ModelConfig& config) {
@@ -123,7 +131,7 @@ void add_config(Lines& lines, const ModelConfig& config) {
   lines.add("positions", positions(config));
   lines.add("norm",
             fmt::format("{}, epsilon {:g}", config.norm == NormKind::rms ? "RMS" : "layer norm", config.norm_eps));
-  lines.add("output head", config.tied_head ? "tied to the embedding" : "its own");
+  lines.add("output head", head_text(config));
   lines.add("context", fmt::format("{} tokens in training{}", config.n_ctx_train, windows(config)));
 }
 
@@ -174,7 +182,7 @@ ordered_json config_json(const ModelConfig& config) {
           {"d_head", config.d_head},
           {"d_ff", config.d_ff},
           {"d_state", config.ssm.d_state},
-          {"n_encoder_layers", config.encoder.n_layers},
+          {"n_encoder_layers", config.source_encoder.n_layers},
           {"n_experts", config.n_experts},
           {"n_experts_used", config.n_experts_used},
           {"n_vocab", config.n_vocab},
@@ -220,21 +228,32 @@ ordered_json tensors_json(const Checkpoint& checkpoint) {
   return out;
 }
 
+// Loads the model, which checks every tensor.
+void load_config(Inspection& inspection, const InspectionOptions& options) {
+  const std::shared_ptr<const Checkpoint>& checkpoint = inspection.checkpoint;
+  const auto stated = parse_model_config(*checkpoint);
+  if (stated && stated->encoder) {
+    auto encoder = check_model(checkpoint);
+    if (encoder) inspection.config = std::move(*encoder);
+    if (!encoder) add_fault(inspection, encoder.error());
+    return;
+  }
+  const auto model = Model::load_for_checks(*checkpoint);
+  if (!model) return add_fault(inspection, model.error());
+  inspection.config = (*model)->config();
+  inspection.n_ctx = options.n_ctx > 0 ? options.n_ctx : (*model)->config().n_ctx_train;
+  auto bytes = Session::bytes_needed(**model, {.n_ctx = inspection.n_ctx, .kv_type = options.kv_type});
+  if (bytes) inspection.session_bytes = *bytes;
+  if (!bytes) add_fault(inspection, bytes.error());
+}
+
 }  // namespace
 
 Inspection inspect(const std::shared_ptr<const Checkpoint>& checkpoint, const InspectionOptions& options) {
   Inspection inspection;
   inspection.checkpoint = checkpoint;
   count_types(inspection);
-  if (auto model = Model::load_for_checks(*checkpoint)) {
-    inspection.model = *model;
-    inspection.n_ctx = options.n_ctx > 0 ? options.n_ctx : (*model)->config().n_ctx_train;
-    auto bytes = Session::bytes_needed(**model, {.n_ctx = inspection.n_ctx, .kv_type = options.kv_type});
-    if (bytes) inspection.session_bytes = *bytes;
-    if (!bytes) add_fault(inspection, bytes.error());
-  } else {
-    add_fault(inspection, model.error());
-  }
+  load_config(inspection, options);
   if (auto tokenizer = load_tokenizer(*checkpoint)) {
     inspection.tokenizer = *tokenizer;
     const auto format = ChatFormat::of(*tokenizer);
@@ -252,10 +271,10 @@ std::string format_text(const Inspection& inspection, const InspectionOptions& o
                                 format_bytes(checkpoint.file_bytes())));
   if (const int64_t n = count_packed(checkpoint); n > 0)
     lines.add("layout", fmt::format("packed: 16 rows interleaved in {} matrices; for smelt only", n));
-  if (inspection.model) add_config(lines, inspection.model->config());
+  if (inspection.config) add_config(lines, *inspection.config);
   if (inspection.tokenizer) add_tokenizer(lines, inspection);
   add_weights(lines, inspection);
-  if (inspection.model) {
+  if (inspection.config && !inspection.config->encoder) {
     lines.add("memory", fmt::format("{} for the weights and {} for a context of {} tokens in {}",
                                     format_bytes(inspection.total.bytes), format_bytes(inspection.session_bytes),
                                     inspection.n_ctx, kv_type_name(options.kv_type)));
@@ -276,8 +295,8 @@ std::string format_json(const Inspection& inspection, const InspectionOptions& o
                       {"bits_per_weight", bits_per_weight(inspection.total)},
                       {"types", types_json(inspection)},
                       {"packed_tensors", count_packed(checkpoint)}};
-  if (inspection.model) {
-    out["config"] = config_json(inspection.model->config());
+  if (inspection.config) out["config"] = config_json(*inspection.config);
+  if (inspection.config && !inspection.config->encoder) {
     out["memory"] = {{"n_ctx", inspection.n_ctx},
                      {"kv_type", kv_type_name(options.kv_type)},
                      {"session_bytes", inspection.session_bytes}};

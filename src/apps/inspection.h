@@ -25,12 +25,12 @@ struct TypeTotal {
 // Parts that could not be read are empty, and `fault` tells why.
 struct Inspection {
   std::shared_ptr<const Checkpoint> checkpoint;
-  std::shared_ptr<const Model> model;
+  std::optional<ModelConfig> config;  // of a model that could be loaded
   std::shared_ptr<const Tokenizer> tokenizer;
   std::map<DType, TypeTotal> types;
   TypeTotal total;
   int64_t n_ctx = 0;
-  uint64_t session_bytes = 0;  // KV cache and workspace for n_ctx tokens
+  uint64_t session_bytes = 0;  // KV cache and workspace for n_ctx tokens; encoders have no session
   std::string chat_form;       // or why there is none
   bool values_checked = false;
   std::optional<Error> fault;  // the first

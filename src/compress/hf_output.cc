@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include "base/text.h"
@@ -84,13 +85,26 @@ bool is_safe_name(const std::string& name) {
          name != ".." && name != kWeightsFile && name != kConfigFile;
 }
 
+// The one file of sentence-transformers that stands in a folder of its own.
+constexpr const char* kPoolingFolder = "1_Pooling";
+constexpr const char* kPoolingFile = "1_Pooling/config.json";
+
+Status make_pooling_folder(const AtomicFolder& folder) {
+  std::error_code code;
+  std::filesystem::create_directory(folder.file(kPoolingFolder), code);
+  if (!code) return {};
+  return input_error(fmt::format("{}: cannot be made ({})", folder.file(kPoolingFolder), code.message()));
+}
+
 Status write_small_files(const CanonicalModel& model, const AtomicFolder& folder, DType type) {
   Metadata config = model.metadata;
   config.erase("dtype");  // the newer name of the same; readers know both
   config.set("torch_dtype", MetaValue::of_string(torch_name(type)));
   SMELT_TRY(write_file(folder.file(kConfigFile), format_json_metadata(config), Overwrite::refuse));
   for (const Attachment& attachment : model.attachments) {
-    if (!is_safe_name(attachment.name))
+    const bool is_pooling = attachment.name == kPoolingFile;
+    if (is_pooling) SMELT_TRY(make_pooling_folder(folder));
+    if (!is_pooling && !is_safe_name(attachment.name))
       return input_error(fmt::format("attachment '{}': not a plain file name", escape_for_display(attachment.name)));
     SMELT_TRY(write_file(folder.file(attachment.name), attachment.bytes, Overwrite::refuse));
   }

@@ -36,8 +36,8 @@ constexpr std::array kRules = {
 
 // Tensors that are never quantized although they may be matrices: small, and sensitive out of proportion.
 constexpr std::array kKeptParts = {"_norm.weight",         "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight",
-                                   "position_embd.weight", "token_types.weight",  "ssm_conv1d.weight",
-                                   "attn_rel_b.weight"};
+                                   "position_embd.weight", "token_types.weight",  "cls.",
+                                   "ssm_conv1d.weight",    "attn_rel_b.weight"};
 
 struct RolePart {
   std::string_view part;

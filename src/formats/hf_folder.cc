@@ -41,6 +41,9 @@ constexpr std::array kAttachmentNames = {"tokenizer.json",
                                          "chat_template.jinja",
                                          "chat_template.json",
                                          "smelt_metadata.json",
+                                         "modules.json",
+                                         "1_Pooling/config.json",
+                                         "sentence_bert_config.json",
                                          "README.md"};
 // Licence texts go by many names: all files that begin so.
 constexpr std::array kLicencePrefixes = {"LICENSE", "LICENCE", "NOTICE", "USE_POLICY", "COPYING"};

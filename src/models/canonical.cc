@@ -24,7 +24,7 @@ class Translator {
 
   // Tensors outside the layers first, as they come, then layer by layer.
   Status add_tensors() {
-    const int64_t n_layers = std::max(model_.config.n_layers, model_.config.encoder.n_layers);
+    const int64_t n_layers = std::max(model_.config.n_layers, model_.config.source_encoder.n_layers);
     for (int64_t layer = -1; layer < n_layers; ++layer) {
       for (const TensorName& name : family_.tensors) {
         const bool is_layered = std::string_view(name.gguf).find("{}") != std::string_view::npos;
@@ -45,8 +45,9 @@ class Translator {
   }
 
  private:
-  const char* name_in(const TensorName& name, Dialect dialect) const {
-    return dialect == Dialect::gguf ? name.gguf : name.hugging_face;
+  std::string target_name(const TensorName& name, int64_t layer) const {
+    if (target_ == Dialect::gguf) return layer_name(name.gguf, layer);
+    return layer_name(hf_tensor_name(family_, model_.config, name.hugging_face), layer);
   }
 
   Status add(const TensorName& name, int64_t layer) {
@@ -54,11 +55,12 @@ class Translator {
     const TensorEntry* source = find_tensor(*model_.checkpoint, family_, name, layer);
     const bool is_unused_head = model_.config.tied_head && std::string_view(name.gguf) == "output.weight";
     if (source == nullptr || is_unused_head) return {};
-    const std::string target_name = layer_name(name_in(name, target_), layer);
-    if (name.form == ValueForm::plus_one) return add_shifted(target_name, *source);
-    if (name.form == ValueForm::transposed) return add_transposed(target_name, *source);
-    if (name.form >= ValueForm::column) return add_shaped(target_name, *source, name.form);
-    CanonicalTensor tensor{.name = target_name, .source = source, .shape = source->view.shape, .row_order = {}};
+    const std::string target = target_name(name, layer);
+    if (name.form == ValueForm::plus_one) return add_shifted(target, *source);
+    if (name.form == ValueForm::transposed) return add_transposed(target, *source);
+    if (name.form == ValueForm::positions) return add_positions(target, *source);
+    if (name.form >= ValueForm::column) return add_shaped(target, *source, name.form);
+    CanonicalTensor tensor{.name = target, .source = source, .shape = source->view.shape, .row_order = {}};
     const int64_t n = source->view.columns();
     if (name.form == ValueForm::row) tensor.shape = target_ == Dialect::gguf ? Shape{n} : Shape{1, n};
     tensor.row_order = row_order(name.order, model_.config, target_);
@@ -66,7 +68,7 @@ class Translator {
       model_.tensors.push_back(std::move(tensor));
       return {};
     }
-    return add_reordered_vector(target_name, *source, tensor.row_order);
+    return add_reordered_vector(target, *source, tensor.row_order);
   }
 
   Status add_shaped(const std::string& name, const TensorEntry& source, ValueForm form) {
@@ -131,6 +133,23 @@ class Translator {
     return {};
   }
 
+  // Without the rows that no token takes; those of another file, which are of no effect, become zeros.
+  Status add_positions(const std::string& name, const TensorEntry& source) {
+    const TensorView& view = source.view;
+    const int64_t n_skipped = model_.config.encoder->n_skipped_positions;
+    if (target_ == Dialect::gguf) {
+      SMELT_ASSIGN(const TensorView rows, rows_of(view, n_skipped, view.rows() - n_skipped));
+      add_owned(name, rows, nullptr);
+      return {};
+    }
+    const size_t n_front = static_cast<size_t>(n_skipped) * view.row_size();
+    auto bytes = std::make_shared<std::vector<std::byte>>(n_front + view.bytes.size());
+    std::memcpy(bytes->data() + n_front, view.bytes.data(), view.bytes.size());
+    const TensorView rows{.dtype = view.dtype, .shape = {view.rows() + n_skipped, view.columns()}, .bytes = *bytes};
+    add_owned(name, rows, std::move(bytes));
+    return {};
+  }
+
   // A vector is one row for those who copy rows, so its values are put in order here.
   Status add_reordered_vector(const std::string& name, const TensorEntry& source, const std::vector<int32_t>& order) {
     std::vector<float> values(order.size());
@@ -157,10 +176,9 @@ class Translator {
 
 // A model that is complete and well-formed: nothing is written from one that could not be run.
 Result<CanonicalModel> begin(std::shared_ptr<const Checkpoint> checkpoint) {
-  SMELT_ASSIGN(const std::shared_ptr<const Model> model, Model::load_for_checks(*checkpoint));
   CanonicalModel out;
+  SMELT_ASSIGN(out.config, check_model(checkpoint));
   out.checkpoint = std::move(checkpoint);
-  out.config = model->config();
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "formats/checkpoint.h"
+#include "models/encoder.h"
 #include "models/model.h"
 #include "models/model_config.h"
 
@@ -28,6 +29,7 @@ enum class ValueForm : uint8_t {
   plus_one,    // there the weight of a norm less one
   transposed,  // there {inputs, outputs}
   row,         // a vector, there a matrix of one row
+  positions,   // there with EncoderConfig::n_skipped_positions more rows in front, which no token takes
   // Of state-space layers, always F32 in GGUF:
   column,   // {n, 1}, there a vector
   log_a,    // {n, 1}: -exp of the vector there
@@ -103,6 +105,11 @@ struct DecoderForm {
   void (*add_hf)(const ModelConfig& config, Metadata& metadata) = nullptr;
 };
 
+// Another spelling of Hugging Face's names: where `name` stands in one, checkpoints may have `other`.
+struct NameAlias {
+  const char *name, *other;
+};
+
 struct ModelFamily {
   const char* name;
   const char* gguf_architecture;                  // general.architecture, and the prefix of its keys
@@ -116,6 +123,11 @@ struct ModelFamily {
   // Of families that share an architecture: whether this is one. null: yes.
   bool (*claims)(const Checkpoint& checkpoint) = nullptr;
   const char* hf_prefix = "";  // of Hugging Face's names; not all checkpoints have it
+  std::span<const NameAlias> aliases = {};
+  // Encoders, whose `load` is null.
+  Result<std::shared_ptr<const Encoder>> (*load_encoder)(std::shared_ptr<const Checkpoint> checkpoint,
+                                                         ModelConfig config, Compute compute,
+                                                         const ModelFamily& family) = nullptr;
 };
 
 std::span<const ModelFamily* const> all_families();
@@ -134,6 +146,10 @@ struct NamePattern {
   int64_t layer = -1;
 };
 NamePattern parse_name(std::string_view name);
+// What Hugging Face calls a model of this configuration: the name of hf_architectures that ends as its head asks.
+const char* hf_architecture(const ModelFamily& family, const ModelConfig& config);
+// Hugging Face's name of a tensor as that model has it.
+std::string hf_tensor_name(const ModelFamily& family, const ModelConfig& config, std::string_view name);
 // The tensor of a checkpoint that a table's row with {} replaced by `layer` stands for, or null.
 const TensorEntry* find_tensor(const Checkpoint& checkpoint, const ModelFamily& family, const TensorName& name,
                                int64_t layer, int64_t expert = -1);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "models/canonical_keys.h"
+#include "models/embedding_config.h"
 #include "models/model.h"
 
 namespace smelt {
@@ -141,6 +142,7 @@ Result<Metadata> translate_hf(const Checkpoint& checkpoint, const ModelFamily& f
     add_rope(config, rope, prefix, out);
   }
   if (family.form.add_gguf != nullptr) family.form.add_gguf(config, prefix, out);
+  SMELT_TRY(add_gguf_embedding(checkpoint, config, prefix, out));
   keep_other_config(checkpoint.metadata(), family, out);
   SMELT_TRY(add_vocab(checkpoint, out));
   for (const Attachment& file : checkpoint.attachments()) {

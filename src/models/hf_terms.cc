@@ -243,7 +243,7 @@ bool is_translated_config_key(std::string_view key, const ModelFamily& family) {
 
 Result<HfFiles> hf_files(const Checkpoint& checkpoint, const ModelFamily& family, const ModelConfig& config) {
   HfFiles files;
-  files.config.set("architectures", MetaValue::of_strings({family.hf_architectures.front()}));
+  files.config.set("architectures", MetaValue::of_strings({hf_architecture(family, config)}));
   files.config.set("model_type", MetaValue::of_string(family.hf_model_type));
   if (!config.name.empty() && is_valid_utf8(config.name)) {
     files.config.set("_name_or_path", MetaValue::of_string(config.name));

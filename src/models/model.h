@@ -43,6 +43,7 @@ struct ForwardArgs {
   std::span<const SequenceSlice> slices;
   float* workspace = nullptr;  // workspace_floats(m_max, capacity, threads)
   float* logits = nullptr;     // [sum of n_logits][n_vocab], in the order of the slices
+  float* hidden = nullptr;     // if given, in place of logits: [sum of n_logits][d_model], after the last norm
 };
 
 struct SequenceMemory {
@@ -78,7 +79,8 @@ class Model {
   virtual int64_t workspace_floats(int64_t m_max, int64_t capacity, int n_threads) const = 0;
   // Of a sequence of `capacity` tokens, besides its KV cache.
   virtual SequenceMemory sequence_memory(int64_t /*capacity*/) const { return {}; }
-  // Models with an encoder (config().encoder): computes what all later passes of the sequence read of the source.
+  // Models with an encoder (config().source_encoder): computes what all later passes of the sequence read of the
+  // source.
   virtual void encode(const EncodeArgs& args, ThreadPool& threads) const;
 
  protected:
@@ -88,6 +90,8 @@ class Model {
   std::shared_ptr<const Checkpoint> checkpoint_;
 };
 
+// Loads what the checkpoint holds, of whatever kind: nothing is written from a model that could not be run.
+Result<ModelConfig> check_model(const std::shared_ptr<const Checkpoint>& checkpoint);
 // The configuration alone, without needing tensors to be there (for inspect).
 Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint);
 

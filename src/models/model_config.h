@@ -1,7 +1,9 @@
-// Hyper-parameters of a decoder-only model, checked: every field is in range and consistent with the others.
+// Hyper-parameters of a decoder-only model or an encoder, checked: every field is in range and consistent with the
+// others.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,7 @@ enum class QkNorm : uint8_t { heads, rows };
 
 // In what the layers of one model differ.
 struct LayerConfig {
-  int64_t window = 0;       // positions that a token sees, itself included; 0: all before it
+  int64_t window = 0;       // positions up to its own that a token sees, itself included; 0: all before it
   bool rotates = true;      // false: no positions at all (Kazemnejad et al., arXiv 2305.19466)
   bool local_rope = false;  // rotates by ModelConfig::local_inv_freq
 };
@@ -39,12 +41,39 @@ struct SsmConfig {
 };
 
 // An encoder before the decoder (Raffel et al., arXiv 1910.10683), as wide as it.
-struct EncoderConfig {
+struct SourceEncoderConfig {
   int64_t n_layers = 0;     // 0: there is none
   int64_t n_buckets = 0;    // of relative positions; each has a bias of its own for every head
   int32_t start_token = 0;  // that the decoder begins with
 
   bool exists() const { return n_layers > 0; }
+};
+
+// How the rows of a text's tokens become one.
+enum class Pooling : uint8_t {
+  cls,   // the first
+  mean,  // of all
+  last,
+};
+
+// What stands behind the layers of an encoder.
+enum class LabelHead : uint8_t {
+  none,
+  text,   // labels of a whole text
+  token,  // labels of each token
+};
+enum class HeadActivation : uint8_t { tanh, relu, gelu_erf };
+
+// What encoders have besides (models/encoder.h). Their layers see all tokens of a text, or, where they have a window,
+// those at most window - 1 before or after.
+struct EncoderConfig {
+  int64_t n_token_types = 0;        // 0: none; all tokens are of the first type
+  int64_t n_skipped_positions = 0;  // rows of Hugging Face's table of positions before that of the first token
+  LabelHead head = LabelHead::none;
+  Pooling head_pooling = Pooling::cls;
+  HeadActivation head_activation = HeadActivation::tanh;
+  bool multi_label = false;         // each label for itself, not one of all
+  std::vector<std::string> labels;  // of the head
 };
 
 struct ModelConfig {
@@ -57,9 +86,10 @@ struct ModelConfig {
   int64_t window = 0;               // of every layer; 0 where a layer has none or another
   std::vector<LayerConfig> layers;  // [n_layers]
   bool tied_head = false;
+  std::optional<EncoderConfig> encoder;
 
   SsmConfig ssm;
-  EncoderConfig encoder;
+  SourceEncoderConfig source_encoder;
 
   NormKind norm = NormKind::rms;
   QkNorm qk_norm = QkNorm::heads;

@@ -25,16 +25,17 @@ constexpr const ModelFamily* kFamilies[] = {
 #undef SMELT_FAMILY
 };
 
+// The list has one name of each family, which is long enough; the nearest may be any.
 Error unknown_architecture(const std::string& architecture, Dialect dialect) {
   std::vector<std::string> known;
-  for (const ModelFamily* family : kFamilies) {
-    const bool is_listed = std::find(known.begin(), known.end(), family->gguf_architecture) != known.end();
-    if (dialect == Dialect::gguf && !is_listed) known.emplace_back(family->gguf_architecture);
-    if (dialect == Dialect::hugging_face)
-      known.insert(known.end(), family->hf_architectures.begin(), family->hf_architectures.end());
-  }
   std::string list;
-  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+  for (const ModelFamily* family : kFamilies) {
+    const bool is_gguf = dialect == Dialect::gguf;
+    const std::string first = is_gguf ? family->gguf_architecture : family->hf_architectures.front();
+    if (std::find(known.begin(), known.end(), first) == known.end()) list += (list.empty() ? "" : ", ") + first;
+    known.push_back(first);
+    if (!is_gguf) known.insert(known.end(), family->hf_architectures.begin(), family->hf_architectures.end());
+  }
   const std::string nearest = find_nearest(architecture, known);
   return input_error(fmt::format("architecture '{}' is not supported; supported: {}{}",
                                  escape_for_display(architecture), list,
@@ -47,6 +48,18 @@ Result<std::string> read_architecture(const Checkpoint& checkpoint) {
   SMELT_ASSIGN(const std::vector<std::string>* names, metadata.find_strings("architectures"));
   if (names == nullptr || names->empty()) return input_error("key 'architectures' is missing");
   return names->front();
+}
+
+// Buffers that old checkpoints keep beside weights.
+bool is_counter(std::string_view name) { return name.ends_with("position_ids"); }
+
+// A name spelled as the table has it, or ""; and the way back.
+std::string apply_alias(const NameAlias& alias, std::string_view name, bool to_other) {
+  const std::string_view from = to_other ? alias.name : alias.other;
+  const size_t at = name.find(from);
+  if (at == std::string_view::npos) return "";
+  std::string out(name);
+  return out.replace(at, from.size(), to_other ? alias.other : alias.name);
 }
 
 constexpr int64_t kMaxLayerNumber = 1 << 20;
@@ -67,7 +80,8 @@ void note_unknown_tensors(const Checkpoint& checkpoint, const ModelFamily& famil
   size_t n_more = 0;
   for (const TensorEntry& tensor : checkpoint.tensors()) {
     const bool is_known = find_tensor_name(family, parse_name(tensor.name).pattern, checkpoint.dialect()) != nullptr;
-    if (is_known || tensor.name.starts_with("rope_f")) continue;  // rope_freqs.weight, rope_factors_*.weight
+    if (is_known || is_counter(tensor.name) || tensor.name.starts_with("rope_f"))
+      continue;  // rope_freqs.weight, rope_factors_*.weight
     if (first == nullptr) {
       first = &tensor;
     } else {
@@ -167,9 +181,7 @@ bool has_pattern(const char* name, std::string_view pattern) {
   return has_numbers && parse_name(layer_name(name, 0, 0)).pattern == pattern;
 }
 
-}  // namespace
-
-const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect) {
+const TensorName* find_exact_name(const ModelFamily& family, std::string_view pattern, Dialect dialect) {
   const std::string_view prefix = family.hf_prefix;
   for (const TensorName& name : family.tensors) {
     if (has_pattern(dialect == Dialect::gguf ? name.gguf : name.hugging_face, pattern)) return &name;
@@ -180,14 +192,54 @@ const TensorName* find_tensor_name(const ModelFamily& family, std::string_view p
   return nullptr;
 }
 
+}  // namespace
+
+const TensorName* find_tensor_name(const ModelFamily& family, std::string_view pattern, Dialect dialect) {
+  const TensorName* name = find_exact_name(family, pattern, dialect);
+  for (const NameAlias& alias : family.aliases) {
+    if (name != nullptr || dialect == Dialect::gguf) break;
+    name = find_exact_name(family, apply_alias(alias, pattern, false), dialect);
+  }
+  return name;
+}
+
 const TensorEntry* find_tensor(const Checkpoint& checkpoint, const ModelFamily& family, const TensorName& name,
                                int64_t layer, int64_t expert) {
   if (checkpoint.dialect() == Dialect::gguf) return checkpoint.find_tensor(layer_name(name.gguf, layer));
-  const std::string full = layer_name(name.hugging_face, layer, expert);
-  const TensorEntry* tensor = checkpoint.find_tensor(full);
   const std::string_view prefix = family.hf_prefix;
-  if (tensor != nullptr || prefix.empty() || !full.starts_with(prefix)) return tensor;
-  return checkpoint.find_tensor(full.substr(prefix.size()));
+  const auto find = [&](const std::string& full) {
+    const TensorEntry* tensor = checkpoint.find_tensor(full);
+    if (tensor != nullptr || prefix.empty() || !full.starts_with(prefix)) return tensor;
+    return checkpoint.find_tensor(full.substr(prefix.size()));
+  };
+  const std::string full = layer_name(name.hugging_face, layer, expert);
+  const TensorEntry* tensor = find(full);
+  for (const NameAlias& alias : family.aliases) {
+    if (tensor != nullptr) break;
+    const std::string other = apply_alias(alias, full, true);
+    if (!other.empty()) tensor = find(other);
+  }
+  return tensor;
+}
+
+const char* hf_architecture(const ModelFamily& family, const ModelConfig& config) {
+  const LabelHead head = config.encoder ? config.encoder->head : LabelHead::none;
+  const char* ending = head == LabelHead::text ? "SequenceClassification" : "TokenClassification";
+  for (const char* name : family.hf_architectures) {
+    if (head != LabelHead::none && std::string_view(name).ends_with(ending)) return name;
+  }
+  return family.hf_architectures.front();
+}
+
+std::string hf_tensor_name(const ModelFamily& family, const ModelConfig& config, std::string_view name) {
+  // Where only one of two heads is spelled otherwise, the table has that of texts.
+  const bool labels_tokens = config.encoder && config.encoder->head == LabelHead::token;
+  for (const NameAlias& alias : family.aliases) {
+    const bool is_head = std::string_view(alias.name).starts_with("classifier.");
+    const std::string other = labels_tokens && is_head ? apply_alias(alias, name, true) : "";
+    if (!other.empty()) return other;
+  }
+  return std::string(name);
 }
 
 Result<ModelConfig> parse_model_config(const Checkpoint& checkpoint) {
@@ -203,6 +255,12 @@ void Model::encode(const EncodeArgs& /*args*/, ThreadPool& /*threads*/) const { 
 Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoint> checkpoint, Compute compute) {
   SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
   SMELT_ASSIGN(ModelConfig config, parse_model_config(*checkpoint));
+  if (family->load == nullptr) {
+    return input_error(fmt::format(
+        "{}: {} models are encoders, which give embeddings and labels and write no text; use 'smelt embed', or 'smelt "
+        "classify' where the model has labels",
+        escape_for_display(checkpoint->path(), 4096), family->name));
+  }
   SMELT_ASSIGN(auto model, family->load(checkpoint, std::move(config), compute, *family));
   note_unknown_tensors(*checkpoint, *family);
   return model;
@@ -211,6 +269,29 @@ Result<std::shared_ptr<const Model>> Model::load(std::shared_ptr<const Checkpoin
 Result<std::shared_ptr<const Model>> Model::load_for_checks(const Checkpoint& checkpoint) {
   SMELT_ASSIGN(Checkpoint shapes, checkpoint.without_packed_values());
   return load(std::make_shared<const Checkpoint>(std::move(shapes)));
+}
+
+// NOLINTNEXTLINE(performance-unnecessary-value-param): as above
+Result<std::shared_ptr<const Encoder>> Encoder::load(std::shared_ptr<const Checkpoint> checkpoint, Compute compute) {
+  SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
+  SMELT_ASSIGN(ModelConfig config, parse_model_config(*checkpoint));
+  if (family->load_encoder == nullptr) {
+    return input_error(fmt::format("{}: {} models write text and are no encoders",
+                                   escape_for_display(checkpoint->path(), 4096), family->name));
+  }
+  SMELT_ASSIGN(auto encoder, family->load_encoder(checkpoint, std::move(config), compute, *family));
+  note_unknown_tensors(*checkpoint, *family);
+  return encoder;
+}
+
+Result<ModelConfig> check_model(const std::shared_ptr<const Checkpoint>& checkpoint) {
+  SMELT_ASSIGN(const ModelFamily* family, find_family(*checkpoint));
+  if (family->load_encoder != nullptr) {
+    SMELT_ASSIGN(const auto encoder, Encoder::load(checkpoint));
+    return encoder->config();
+  }
+  SMELT_ASSIGN(const auto model, Model::load_for_checks(*checkpoint));
+  return model->config();
 }
 
 }  // namespace smelt

@@ -183,6 +183,12 @@ Status WeightBinder::bind(const char* gguf_name, int64_t layer, const Shape& sha
   if (tensor == nullptr) return {};
   const TensorName* name = find_tensor_name(family_, gguf_name, Dialect::gguf);
   const bool is_transposed = is_foreign() && name->form == ValueForm::transposed;
+  if (is_foreign() && name->form == ValueForm::positions) {
+    const int64_t n_skipped = config_.encoder->n_skipped_positions;
+    SMELT_TRY(check_matrix(*tensor, Shape{shape[0] + n_skipped, shape[1]}));
+    SMELT_ASSIGN(out, rows_of(tensor->view, n_skipped, shape[0]));
+    return {};
+  }
   SMELT_TRY(check_matrix(*tensor, is_transposed ? Shape{shape[1], shape[0]} : shape));
   out = tensor->view;
   const bool is_reordered = is_foreign() && name->order == RowOrder::fused_heads;

@@ -172,7 +172,7 @@ Result<GenerateResult> generate(Session& session, const Tokenizer& tokenizer, st
   GenerateResult result;
   const bool at_start = tokenizer.decode(prompt, false).empty();
   SMELT_TRY(begin_constraint(options, at_start));
-  const EncoderConfig& encoder = session.model().config().encoder;
+  const SourceEncoderConfig& encoder = session.model().config().source_encoder;
   if (encoder.exists()) {
     SMELT_TRY(encode_source(session, prompt, result));
     prompt = {&encoder.start_token, 1};

@@ -68,7 +68,7 @@ Status Session::State::allocate_sequence() {
 
 Status Session::State::check_source() const {
   const std::string& path = model->checkpoint().path();
-  if (!model->config().encoder.exists() || n_source > 0) return {};
+  if (!model->config().source_encoder.exists() || n_source > 0) return {};
   return input_error(
       fmt::format("{}: is an encoder–decoder: it writes about a source text that is encoded first, which "
                   "'smelt run' does and nothing else",
@@ -77,7 +77,7 @@ Status Session::State::check_source() const {
 
 Status Session::encode(std::span<const TokenId> source) {
   State& s = *state_;
-  SMELT_CHECK(s.model->config().encoder.exists() && !source.empty());
+  SMELT_CHECK(s.model->config().source_encoder.exists() && !source.empty());
   truncate(0);
   s.n_source = 0;
   SMELT_TRY(s.check_tokens(source, false));
@@ -112,9 +112,15 @@ Status Session::State::check_finite(std::span<const float> logits, int64_t posit
                   model->checkpoint().path(), position));
 }
 
-void Session::State::forward(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits) {
+void Session::State::forward(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits,
+                             float* hidden) {
   const SequenceSlice part = slice(static_cast<int64_t>(ids.size()), n_logits);
-  model->forward({.kind = kind, .tokens = ids, .slices = {&part, 1}, .workspace = engine->floats(), .logits = logits},
+  model->forward({.kind = kind,
+                  .tokens = ids,
+                  .slices = {&part, 1},
+                  .workspace = engine->floats(),
+                  .logits = logits,
+                  .hidden = hidden},
                  *engine->threads);
   n_written = std::max(n_written, part.position + part.n_tokens);
 }
@@ -204,6 +210,33 @@ Status Session::append_visiting(std::span<const TokenId> tokens, int64_t first,
       const float* row = s.visited_logits.data() + static_cast<size_t>(n_logits - 1) * n_vocab;
       std::copy(row, row + n_vocab, s.last_logits());
     }
+  }
+  return {};
+}
+
+Status Session::append_hidden(std::span<const TokenId> tokens,
+                              const std::function<Status(int64_t, std::span<const float>)>& visit) {
+  State& s = *state_;
+  SMELT_TRY(s.check_tokens(tokens));
+  const auto d = static_cast<size_t>(s.model->config().d_model);
+  std::vector<float> rows;
+  const auto n = static_cast<int64_t>(tokens.size());
+  for (int64_t done = 0; done < n;) {
+    const int64_t m = std::min(n - done, s.plan.chunk);
+    rows.resize(static_cast<size_t>(m) * d);
+    s.forward(PassKind::prefill, tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(m)), nullptr, m,
+              rows.data());
+    Status finite = s.check_finite(rows, done);
+    if (!finite) {
+      s.lose_state();
+      return finite;
+    }
+    const auto chunk = tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(m));
+    s.tokens.insert(s.tokens.end(), chunk.begin(), chunk.end());
+    for (int64_t i = 0; i < m; ++i) {
+      SMELT_TRY(visit(done + i, std::span(rows).subspan(static_cast<size_t>(i) * d, d)));
+    }
+    done += m;
   }
   return {};
 }
@@ -306,7 +339,7 @@ int64_t Session::State::first_saved() const {
 }
 
 Status Session::State::check_saved() const {
-  if (!model->config().encoder.exists()) return {};
+  if (!model->config().source_encoder.exists()) return {};
   return input_error("prompt caches of encoder–decoders are not supported; leave out --prompt-cache");
 }
 

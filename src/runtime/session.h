@@ -45,9 +45,9 @@ class Session {
   int64_t position() const;                    // tokens in the cache
   const std::vector<TokenId>& tokens() const;  // those tokens
 
-  // Models with an encoder (config().encoder): takes this source text, n_ctx() tokens at most, in place of an earlier
-  // one, and forgets all tokens. What is appended next is the decoder's, from config().encoder.start_token on; before
-  // this it is an error.
+  // Models with an encoder (config().source_encoder): takes this source text, n_ctx() tokens at most, in place of an
+  // earlier one, and forgets all tokens. What is appended next is the decoder's, from
+  // config().source_encoder.start_token on; before this it is an error.
   Status encode(std::span<const TokenId> source);
 
   // Appends tokens to the cache, in chunks; logits() then holds the last token's. A full context is an error that says
@@ -61,6 +61,10 @@ class Session {
   // The first call allocates up to 64 MiB more, for the logits of a chunk.
   Status append_visiting(std::span<const TokenId> tokens, int64_t first,
                          const std::function<Status(int64_t, std::span<const float>)>& visit);
+  // As append, but calls visit(index in tokens, that token's row of the last layer, after its norm), in order: for
+  // embeddings. logits() are of no meaning then.
+  Status append_hidden(std::span<const TokenId> tokens,
+                       const std::function<Status(int64_t, std::span<const float>)>& visit);
   // For speculative decoding: appends 1 … max_draft + 1 tokens in one pass and keeps the logits after each.
   // logits_at(i) is, bit for bit, what logits() would be had tokens[0 … i] been appended one by one. Returns how many
   // tokens are in the cache: all, or, so that a wrong guess does no harm, those before the first whose logits are

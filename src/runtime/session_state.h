@@ -49,7 +49,7 @@ struct Session::State {
   Status allocate_sequence();
   Status check_tokens(std::span<const TokenId> ids, bool are_written = true) const;
   Status check_saved() const;
-  void forward(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits);
+  void forward(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits, float* hidden = nullptr);
   Status compute(PassKind kind, std::span<const TokenId> ids, float* logits, int64_t n_logits);
   SequenceSlice slice(int64_t n_tokens, int64_t n_logits) const {
     return {.n_tokens = n_tokens,

@@ -5,7 +5,7 @@ import re
 from model_files import make_model, repeated_f16
 from support import PROMPT, ROOT, STORIES, CliTest, StoriesTest, Terminal, clean_environment, main
 
-COMMANDS = ["run", "chat", "complete", "quantize", "convert", "eval", "bench", "inspect", "devices", "list", "make-random", "tokenize", "detokenize", "completions", "help"]
+COMMANDS = ["run", "chat", "complete", "quantize", "convert", "embed", "classify", "eval", "bench", "inspect", "devices", "list", "make-random", "tokenize", "detokenize", "completions", "help"]
 # The options that the command line promises, by command.
 PROMISED = {
     "run": "-p -f -n -c -t --kv-type --prompt-cache --json --temp --top-k --top-p --min-p --typical --repeat-penalty "

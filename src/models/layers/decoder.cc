@@ -11,8 +11,8 @@
 #include "models/layers/decoder_weights.h"
 #include "models/layers/mixture.h"
 #include "models/layers/pass.h"
+#include "models/layers/rotation.h"
 #include "models/layers/workspace.h"
-#include "models/packed_weights.h"
 
 namespace smelt {
 namespace {
@@ -73,7 +73,7 @@ void Decoder::forward(const ForwardArgs& args, ThreadPool& threads) const {
   const Pass pass{*this, config_, args, threads, m, w};
   pass.embed();  // x [m][d_model]; cos, sin [m][n_rope/2]
   for (size_t l = 0; l < weights_.layers.size(); ++l) pass.layer(l);
-  pass.head();  // logits [sum of n_logits][n_vocab]
+  pass.head();  // logits [sum of n_logits][n_vocab], or hidden [sum of n_logits][d_model]
 }
 
 void Decoder::Pass::layer(size_t layer) const {
@@ -162,7 +162,7 @@ void Decoder::Pass::head() const {
   const Linear& head = model.weights_.head;
   const int64_t n = logits_into({model.weights_.output_norm, head, c.d_model}, w.x, make_input({&head}, w.h, w.hq),
                                 args, linear_context(count_logits(args)));
-  if (c.logit_scale != 1.0F || c.logit_cap > 0) finish_logits(n);
+  if (args.hidden == nullptr && (c.logit_scale != 1.0F || c.logit_cap > 0)) finish_logits(n);
 }
 
 void Decoder::Pass::finish_logits(int64_t n_rows) const {
@@ -242,14 +242,7 @@ void Decoder::Pass::make_angles(int64_t i) const {
 
 void Decoder::Pass::rotate(float* x, int64_t n_heads, const LayerConfig& layer) const {
   if (!layer.rotates || c.n_rope == 0) return;
-  const int64_t row = n_heads * c.d_head;
-  const int64_t half = c.n_rope / 2;
-  const RopeTable& table = layer.local_rope ? w.local_rope : w.rope;
-  for_rows(threads, m, row, [&](int64_t i) {
-    rope_in_place(
-        x + i * row, n_heads, c.d_head,
-        {.n_rope = c.n_rope, .layout = c.rope_layout, .cos = table.cos + i * half, .sin = table.sin + i * half});
-  });
+  rotate_rows({x, m, n_heads}, c, layer.local_rope ? w.local_rope : w.rope, threads);
 }
 
 void Decoder::Pass::attend(size_t layer) const {

@@ -60,7 +60,9 @@ class LayerBinder {
                  {"blk.{}.post_attention_norm", c_.d_model, w.attn_post_norm},
                  {"blk.{}.ffn_norm", c_.d_model, w.ffn_norm},
                  {"blk.{}.ffn_sub_norm", c_.d_ff, w.ffn_sub_norm},
-                 {"blk.{}.post_ffw_norm", c_.d_model, w.ffn_post_norm}};
+                 {"blk.{}.post_ffw_norm", c_.d_model, w.ffn_post_norm},
+                 {"blk.{}.attn_output_norm", c_.d_model, w.attn_sum_norm},
+                 {"blk.{}.layer_output_norm", c_.d_model, w.ffn_sum_norm}};
     for (const auto& [name, n, norm] : norms) SMELT_TRY(bind_norm(name, layer_, n, norm));
     if (c_.plain_norms) {
       w.attn_norm.weight.assign(static_cast<size_t>(c_.d_model), 1.0F);
@@ -196,12 +198,13 @@ Result<DecoderWeights> bind_decoder_weights(const Checkpoint& checkpoint, const 
 }
 
 std::vector<Linear*> linears_of(DecoderWeights& w) {
-  std::vector<Linear*> all = {&w.head};
+  std::vector<Linear*> all;
   const auto add = [&all](std::initializer_list<Linear*> some) {
     for (Linear* linear : some) {
       if (linear->w.shape.rank > 0) all.push_back(linear);
     }
   };
+  add({&w.head});
   for (LayerWeights& l : w.layers) {
     add({&l.q, &l.k, &l.v, &l.o, &l.ffn.gate, &l.ffn.up, &l.ffn.down, &l.router});
     add({&l.shared.gate, &l.shared.up, &l.shared.down});

@@ -1,12 +1,14 @@
-// The weights of a decoder: which tensors of the family's table there are says which norms, biases and fused matrices
-// its layers have. Called by layers/decoder.cc.
+// The weights of a decoder, or of an encoder's layers: which tensors of the family's table there are says which norms,
+// biases and fused matrices its layers have. Called by layers/decoder.cc and layers/encoder.cc.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "models/decoder.h"
 #include "models/layers/norm.h"
 #include "models/linear.h"
+#include "models/packed_weights.h"
 #include "models/weight_binder.h"
 
 namespace smelt {
@@ -18,6 +20,7 @@ struct FeedForward {
 struct LayerWeights {
   NormWeights attn_norm, q_norm, k_norm, attn_sub_norm, attn_post_norm;
   NormWeights ffn_norm, ffn_sub_norm, ffn_post_norm;
+  NormWeights attn_sum_norm, ffn_sum_norm;  // of x after each half (encoders)
   Linear q, k, v, o;
   FeedForward ffn;
   // Mixtures: in place of ffn.

@@ -23,6 +23,8 @@ double sum_of(int64_t n, const Term& term) {
   return total;
 }
 
+}  // namespace
+
 void norm_row_into(const float* x, int64_t n, const NormWeights& norm, float* out) {
   if (!norm.exists()) {
     if (out != x) std::copy_n(x, n, out);
@@ -32,8 +34,6 @@ void norm_row_into(const float* x, int64_t n, const NormWeights& norm, float* ou
     layer_norm_into(x, norm.weight.data(), norm.bias.empty() ? nullptr : norm.bias.data(), n, norm.eps, out);
   }
 }
-
-}  // namespace
 
 void layer_norm_into(const float* x, const float* weight, const float* bias, int64_t n, float eps, float* out) {
   const auto mean = static_cast<float>(sum_of(n, [x](int64_t i) { return x[i]; }) / static_cast<double>(n));

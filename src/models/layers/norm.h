@@ -1,4 +1,4 @@
-// Norms of rows as a layer has them: RMS or layer norm, or none. Called by layers/decoder.cc.
+// Norms of rows as a layer has them: RMS or layer norm, or none. Called by layers/decoder.cc and layers/encoder.cc.
 #pragma once
 
 #include <vector>
@@ -22,6 +22,8 @@ void layer_norm_into(const float* x, const float* weight, const float* bias, int
 // The rows of x ([m][n]), normalised or, where there is no norm, as they are, into all forms that `out` wants.
 void norm_rows_into(const float* x, int64_t n, const NormWeights& norm, const LinearInput& out, int64_t m,
                     const LinearContext& context);
+// One row; where there is no norm, as it is. out may be x.
+void norm_row_into(const float* x, int64_t n, const NormWeights& norm, float* out);
 // In place; rows of weight.size() values.
 void norm_rows_in_place(float* x, int64_t m, const NormWeights& norm, ThreadPool& threads);
 

@@ -38,10 +38,13 @@ int64_t logits_into(const Head& head, const float* x, const LinearInput& h, cons
     end += slice.n_tokens;
     const float* last = x + (end - slice.n_logits) * head.d_model;
     // h [n_logits][d_model]
-    norm_rows_into(last, head.d_model, head.norm, rows_from(h, n, head.d_model), slice.n_logits, context);
+    float* hidden = args.hidden == nullptr ? nullptr : args.hidden + n * head.d_model;
+    const LinearInput out = hidden == nullptr ? rows_from(h, n, head.d_model)
+                                              : LinearInput{.values = hidden, .quantized = {}, .wants_values = true};
+    norm_rows_into(last, head.d_model, head.norm, out, slice.n_logits, context);
     n += slice.n_logits;
   }
-  linear_into(h, n, {{head.linear, args.logits}}, context);
+  if (args.hidden == nullptr) linear_into(h, n, {{head.linear, args.logits}}, context);
   return n;
 }
 

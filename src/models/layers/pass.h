@@ -26,7 +26,8 @@ struct Head {
   const Linear& linear;
   int64_t d_model;
 };
-// The logits that the slices want, from x [m][d_model], by way of h (as many rows). Returns how many rows they are.
+// The logits that the slices want, from x [m][d_model], by way of h (as many rows); where args.hidden is given,
+// the rows after the norm in place of them. Returns how many rows they are.
 int64_t logits_into(const Head& head, const float* x, const LinearInput& h, const ForwardArgs& args,
                     const LinearContext& context);
 int64_t count_logits(const ForwardArgs& args);

@@ -70,7 +70,7 @@ Workspace plan_workspace(const ModelConfig& c, float* base, const WorkspaceLimit
                                                              .d_head = c.d_head,
                                                              .n_tokens = m,
                                                              .capacity = capacity,
-                                                             .window = widest_window(c),
+                                                             .window = c.encoder ? 0 : widest_window(c),
                                                              .n_threads = n_threads});
   w.attention = {take.floats(attention_floats), static_cast<size_t>(attention_floats)};
   // A row of the embedding in stock blocks, for each token: at most 4 bytes a value.

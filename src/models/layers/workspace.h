@@ -1,4 +1,5 @@
-// The parts of the caller's workspace that a decoder's pass uses. Called by layers/decoder.cc.
+// The parts of the caller's workspace that a decoder's pass uses. Called by layers/decoder.cc and
+// layers/encoder.cc.
 #pragma once
 
 #include <cstddef>
