@@ -38,7 +38,9 @@ void add_hf(const ModelConfig& c, Metadata& metadata) {
 }
 
 // GGUF calls other families so too.
-bool claims(const Metadata& metadata) {
+bool claims(const Checkpoint& checkpoint) {
+  if (checkpoint.dialect() != Dialect::gguf) return true;
+  const Metadata& metadata = checkpoint.metadata();
   if (metadata.contains(kFamilyKey)) return names_family(metadata, bert_family.name);
   const auto tokenizer = metadata.find_string("tokenizer.ggml.model");
   return !tokenizer || !*tokenizer || **tokenizer == "bert";

@@ -54,7 +54,9 @@ Status read_gguf(const Metadata& metadata, ModelConfig& c) {
 }
 
 // GGUF calls it BERT.
-bool claims(const Metadata& metadata) { return names_family(metadata, distilbert_family.name); }
+bool claims(const Checkpoint& checkpoint) {
+  return checkpoint.dialect() != Dialect::gguf || names_family(checkpoint.metadata(), distilbert_family.name);
+}
 
 }  // namespace
 

@@ -249,8 +249,8 @@ TEST_P(EncoderGoldenTest, Int8IsClose) {
   const auto encoder = load(checkpoint, Compute::int8);
   ASSERT_TRUE(exact != nullptr && encoder != nullptr);
   const std::vector<float> hidden = encode(*encoder, golden.texts, 2);
-  EXPECT_LT(relative_error(hidden, encode(*exact, golden.texts, 2)), 0.04F);
-  EXPECT_LT(relative_error(hidden, golden.hidden), 0.04F);
+  EXPECT_LT(relative_error(hidden, encode(*exact, golden.texts, 2)), 0.06F);
+  EXPECT_LT(relative_error(hidden, golden.hidden), 0.06F);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EncoderGoldenTest, testing::ValuesIn(encoder_cases()), [](const auto& each) {

@@ -68,7 +68,9 @@ void add_hf(const ModelConfig& c, Metadata& metadata) {
 }
 
 // GGUF calls it BERT; its tokenizer is another.
-bool claims(const Metadata& metadata) {
+bool claims(const Checkpoint& checkpoint) {
+  if (checkpoint.dialect() != Dialect::gguf) return true;
+  const Metadata& metadata = checkpoint.metadata();
   if (metadata.contains(kFamilyKey)) return names_family(metadata, roberta_family.name);
   const auto tokenizer = metadata.find_string("tokenizer.ggml.model");
   return tokenizer && *tokenizer && **tokenizer != "bert";
