@@ -1,4 +1,5 @@
-// Sessions of models that keep a state in place of keys and values (Mamba-2), on the golden models.
+// Sessions of models that keep a state in place of keys and values (Mamba-2), and of encoder–decoders (T5), on the
+// golden models.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -157,6 +158,35 @@ TEST(RecurrentSession, ABatchWritesWhatItsSequencesWriteAlone) {
   }
   EXPECT_EQ(logits_of(batch->sequence(0)), logits_after(model, std::span(tokens).first(15)));
   EXPECT_EQ(logits_of(batch->sequence(1)), logits_after(model, std::span(tokens).first(8)));
+}
+
+TEST(EncoderDecoderSession, WritesAboutTheLatestSource) {
+  const auto model = load("t5v11/untied");
+  const std::vector<TokenId> tokens = some_tokens(40);
+  const TokenId start = model->config().encoder.start_token;
+  const auto logits_about = [&](Session& session, std::span<const TokenId> source) {
+    EXPECT_TRUE(session.encode(source));
+    EXPECT_EQ(session.position(), 0);
+    EXPECT_TRUE(session.append({&start, 1}));
+    return logits_of(session);
+  };
+  Session fresh = make_session(model);
+  Session used = make_session(model);
+  const std::vector<float> other = logits_about(used, std::span(tokens).first(30));
+  const std::vector<float> expected = logits_about(fresh, std::span(tokens).subspan(30));
+  EXPECT_EQ(logits_about(used, std::span(tokens).subspan(30)), expected);
+  EXPECT_NE(other, expected);
+}
+
+TEST(EncoderDecoderSession, WhatHasNoSourceIsRefused) {
+  Session session = make_session(load("t5/tied"));
+  const TokenId id = 5;
+  const Status done = session.append({&id, 1});
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().message.find("is an encoder–decoder"), std::string::npos) << done.error().message;
+  EXPECT_EQ(done.error().kind, ErrorKind::input);
+  EXPECT_FALSE(session.save_cache("nowhere"));
+  EXPECT_FALSE(session.load_cache("nowhere"));
 }
 
 }  // namespace
