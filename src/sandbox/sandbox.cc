@@ -44,12 +44,12 @@ std::vector<std::string> isolation(const std::string& bwrap, const SandboxLimits
   for (const char* device : {"/dev/null", "/dev/zero", "/dev/urandom"})
     out.insert(out.end(), {"--dev-bind", device, device});
   for (const char* variable :
-       {"PATH=/usr/bin", "HOME=/work", "TMPDIR=/work", "LC_ALL=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"}) {
+       {"PATH=/usr/bin", "HOME=/sandbox", "TMPDIR=/sandbox", "LC_ALL=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"}) {
     const std::string text = variable;
     const size_t at = text.find('=');
     out.insert(out.end(), {"--setenv", text.substr(0, at), text.substr(at + 1)});
   }
-  out.insert(out.end(), {"--size", fmt::format("{}", limits.file_bytes), "--tmpfs", "/work"});
+  out.insert(out.end(), {"--size", fmt::format("{}", limits.file_bytes), "--tmpfs", "/sandbox"});
   return out;
 }
 
@@ -192,11 +192,11 @@ Result<SandboxOutcome> Sandbox::run(const SandboxProgram& program, const Sandbox
       SMELT_ASSIGN(OwnedFd file, make_memory_file(text));
       settings.inherited.push_back(file.get());
       settings.arguments.insert(settings.arguments.end(),
-                                {"--ro-bind-data", fmt::format("{}", file.get()), "/work/" + name});
+                                {"--ro-bind-data", fmt::format("{}", file.get()), "/sandbox/" + name});
       files.push_back(std::move(file));
     }
     // Only inside its own user namespace does a limit on processes count those alone.
-    settings.arguments.insert(settings.arguments.end(), {"--remount-ro", "/", "--chdir", "/work", kPrlimit,
+    settings.arguments.insert(settings.arguments.end(), {"--remount-ro", "/", "--chdir", "/sandbox", kPrlimit,
                                                          fmt::format("--nproc={}", limits.processes), "--"});
     settings.arguments.insert(settings.arguments.end(), program.arguments.begin(), program.arguments.end());
     SMELT_ASSIGN(Child child, start_child(settings, limits));

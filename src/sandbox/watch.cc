@@ -56,10 +56,10 @@ std::vector<Process> all_processes() {
   return out;
 }
 
-// Before a program has its own root, /work may be the machine's: told apart by kind and size.
+// Before a program has its own root, /sandbox may be the machine's: told apart by kind and size.
 int64_t count_files(pid_t pid, uint64_t work_bytes) {
   struct statfs found {};
-  const std::string path = "/proc/" + std::to_string(pid) + "/root/work";
+  const std::string path = "/proc/" + std::to_string(pid) + "/root/sandbox";
   if (::statfs(path.c_str(), &found) != 0 || found.f_type != TMPFS_MAGIC) return 0;
   const auto block = static_cast<uint64_t>(found.f_bsize);
   if (block == 0 || found.f_blocks != (work_bytes + block - 1) / block) return 0;
