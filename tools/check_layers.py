@@ -11,7 +11,7 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
     [("tensor", "dtypes, shapes, views, quantized block formats"), ("templates", "interpreter of chat templates (Jinja)"), ("sandbox", "runs programs that nobody has read: isolated, within limits")],
     [("kernels", "one folder per operation, one file per instruction set")],
     [("formats", "GGUF, safetensors, Hugging Face folders, llama2.c"), ("tokenizers", "BPE, SentencePiece, WordPiece, conversations and answers")],
-    [("models", "one file per architecture family"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
+    [("models", "one file per architecture family"), ("corpus", "documents of text files and JSON lines, to train on"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
     [("runtime", "sessions, KV cache, sampling, speculative decoding, the main path `generate.cc`")],
     [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence, tasks, speed")],
     [("shrink", "statistics of activations; the smallest loss within a budget of bytes")],
@@ -26,7 +26,7 @@ OWNERS = {  # who may include what of other projects or of the machine
     "utf8proc": {"tokenizers", "templates"},
     "pcre2": {"base", "tokenizers", "compress", "eval"},
     "zstd": {"eval"},
-    "toml++/": {"eval"}, "openssl/": {"eval"},
+    "toml++/": {"formats"}, "openssl/": {"eval"},
     "gtest/": set(), "gmock/": set(), "benchmark/": set(),
 }
 ISA_FILE = re.compile(r"(^|_)(x86|arm)_|^isa\b")  # x86_avx2.cc, and what such files share: vec_x86_avx2.h

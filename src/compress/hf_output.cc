@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/text.h"
-#include "compress/atomic_folder.h"
 #include "compress/recode.h"
+#include "formats/atomic_folder.h"
 #include "formats/hf_folder.h"
 #include "formats/safetensors.h"
 

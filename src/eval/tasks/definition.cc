@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/mapped_file.h"
-#include "eval/tasks/toml_tree.h"
+#include "formats/toml_tree.h"
 
 namespace smelt {
 namespace {

@@ -1,5 +1,5 @@
 // toml++ without exceptions, turned into our own tree.
-#include "eval/tasks/toml_tree.h"
+#include "formats/toml_tree.h"
 
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1

@@ -1,4 +1,4 @@
-#include "compress/atomic_folder.h"
+#include "formats/atomic_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // mkdir beside the target, renameat2 without replacement, or as an exchange with the folder that is to be replaced.
-#include "compress/atomic_folder.h"
+#include "formats/atomic_folder.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
