@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <optional>
 
@@ -15,6 +14,7 @@
 #include "tokenizers/pair_merger.h"
 #include "tokenizers/pre_tokenizer.h"
 #include "tokenizers/unicode_forms.h"
+#include "tokenizers/whole_words.h"
 
 namespace smelt {
 namespace {
@@ -41,12 +41,9 @@ class ByteBpe : public TokenizerEngine {
   std::optional<PreTokenizer> pre_tokenizer_;
   std::array<TokenId, 256> letters_ = {};  // the tokens of single bytes, -1 for none
   MergeTable merges_;
-  // Most words are tokens as a whole. Whether merging comes to that token is found out when it is first met: not all
-  // do.
-  enum class Whole : uint8_t { unknown, yes, no };
   std::vector<Token> spelled_;  // the tokens in bytes, for words_
   TokenIndex words_;
-  mutable std::vector<std::atomic<Whole>> whole_;
+  WholeWords whole_words_;
 };
 
 // A user-defined token is spelled in plain bytes, but merges speak of it in letters.
@@ -83,7 +80,7 @@ Status ByteBpe::index_words() {
     const bool in_letters = each.type == TokenType::normal || each.type == TokenType::unused;
     if (in_letters) spelled_[i].text = bytes_of_letters(each.text).value_or("");
   }
-  whole_ = std::vector<std::atomic<Whole>>(spelled_.size());
+  whole_words_.resize(spelled_.size());
   return words_.build(spelled_);
 }
 
@@ -106,14 +103,8 @@ void ByteBpe::append(TokenId id, std::string_view text, std::vector<TokenId>& id
 void ByteBpe::encode_word(std::string_view word, PairMerger& merger, std::vector<TokenId>& ids) const {
   const TokenId whole = words_.find(word);
   if (whole < 0) return merge_word(word, merger, ids);
-  std::atomic<Whole>& known = whole_[static_cast<size_t>(whole)];
-  const Whole before = known.load(std::memory_order_relaxed);
-  if (vocab_.ignore_merges || before == Whole::yes) return ids.push_back(whole);
-  const size_t n_before = ids.size();
-  merge_word(word, merger, ids);
-  if (before != Whole::unknown) return;
-  const bool came_to_it = ids.size() == n_before + 1 && ids.back() == whole;
-  known.store(came_to_it ? Whole::yes : Whole::no, std::memory_order_relaxed);
+  if (vocab_.ignore_merges) return ids.push_back(whole);
+  whole_words_.append(whole, ids, [&] { merge_word(word, merger, ids); });
 }
 
 constexpr size_t kShortWord = 48;  // bytes; up to here looking at all pairs is quicker than a queue

@@ -9,12 +9,12 @@
 #include "tokenizers/engine.h"
 #include "tokenizers/pair_merger.h"
 #include "tokenizers/sentencepiece_normalizer.h"
+#include "tokenizers/whole_words.h"
 
 namespace smelt {
 namespace {
 
 constexpr std::string_view kSpace = "\xE2\x96\x81";  // ▁, U+2581
-constexpr size_t kPieceBytes = 1 << 16;
 
 // A token that holds the end of one word and the beginning of the next, or that is taken apart in a way that depends on
 // the whole text.
@@ -33,6 +33,7 @@ class SentencePieceBpe : public TokenizerEngine {
  protected:
   Status build_model() override {
     words_apart_ = std::none_of(vocab_.tokens.begin(), vocab_.tokens.end(), joins_words);
+    whole_words_.resize(vocab_.tokens.size());
     return normalizer_.build(vocab_, has_all_bytes());
   }
   void encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const override;
@@ -50,6 +51,7 @@ class SentencePieceBpe : public TokenizerEngine {
 
   SentencePieceNormalizer normalizer_;
   bool words_apart_ = false;  // no join reaches from one word into the next
+  WholeWords whole_words_;
 };
 
 // Where a text is cut at the next word from here on, its tokens stay the same, as long as none joins two words.
@@ -61,15 +63,21 @@ size_t SentencePieceBpe::find_cut(std::string_view text, size_t from) const {
   return text.size();
 }
 
-// Long texts are merged in pieces: the merger takes about 40 bytes a character.
+// Words are merged one by one where that comes to the same, long texts otherwise at once.
 void SentencePieceBpe::encode_text(std::string_view text, bool at_start, std::vector<TokenId>& ids) const {
   const std::string normalized = normalizer_.normalize(text, at_start);
   const std::string_view view = normalized;
   const size_t n_before = ids.size();
   PairMerger merger;
   for (size_t at = 0; at < view.size();) {
-    const size_t end = find_cut(view, std::min(at + kPieceBytes, view.size()));
-    merge_piece(view.substr(at, end - at), merger, ids);
+    const std::string_view word = view.substr(at, find_cut(view, at + 1) - at);
+    const size_t end = at + word.size();
+    const TokenId whole = words_apart_ ? index_.find(word) : -1;
+    if (whole < 0) {
+      merge_piece(word, merger, ids);
+    } else {
+      whole_words_.append(whole, ids, [&] { merge_piece(word, merger, ids); });
+    }
     at = end;
   }
   join_unknown(n_before, ids);
