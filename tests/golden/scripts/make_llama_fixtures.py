@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/golden/llama: random-weight two-layer models of the Llama family as Hugging Face folders, with the logits that
-transformers computes for them in float32. Needs PyPI torch, transformers and safetensors. Each folder gets golden.json
+transformers computes for them in float32. Most keep their weights in bfloat16, to which they are rounded first. Needs PyPI
+torch, transformers and safetensors. Each folder gets golden.json
 (token ids) and logits.f32 (little-endian, [tokens][vocabulary]). Run from the repository's root, with names for some only."""
 import json
 import pathlib
@@ -36,6 +37,7 @@ MODELS = {
     "mistral_window": (MistralConfig, dict(num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=False,
                                            sliding_window=7, head_dim=16)),
 }
+STORED_AS_FLOAT32 = {"gqa_untied", "mha_tied"}
 # config.json as transformers before version 5 wrote it.
 OLD_STYLE = {"llama3_rope", "gqa_untied"}
 
@@ -67,11 +69,15 @@ def make(name, config_class, settings, seed):
     model_class = MistralForCausalLM if config_class is MistralConfig else LlamaForCausalLM
     model = model_class(config).float().eval()
     randomize(model, generator)
+    if name not in STORED_AS_FLOAT32:
+        model = model.to(torch.bfloat16).float()
     tokens = [1] + torch.randint(0, config.vocab_size, (N_TOKENS - 1,), generator=generator).tolist()
     with torch.no_grad():
         logits = model(torch.tensor([tokens])).logits[0].float()
     folder = OUT / name
     shutil.rmtree(folder, ignore_errors=True)
+    if name not in STORED_AS_FLOAT32:
+        model = model.to(torch.bfloat16)
     model.save_pretrained(folder, safe_serialization=True)
     if name in OLD_STYLE:
         to_old_style(folder)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes tests/golden/packed: a random two-layer Llama whose linear layers are packed in each form that other tools publish, by those
-tools' own code, with what that code decodes them to (decoded.safetensors, of layer 0) and the logits that transformers computes in
+tools' own code, with what that code decodes them to (decoded.json, of layer 0: types, shapes and FNV-1a of the values) and the logits that transformers computes in
 float32 with the decoded weights of all layers (logits.f32, golden.json). Needs PyPI torch, transformers, safetensors, and of each form
 its package: gptqmodel, autoawq, bitsandbytes, compressed-tensors (unpacked source distributions on PYTHONPATH do). Only the modules
 named here are imported, as the packages' own __init__ files want a GPU. Run from the repository's root, with names for some only."""
@@ -228,6 +228,21 @@ def make_model(generator, dtype, **more):
     return model
 
 
+def fnv1a(tensor):
+    """Of the values as little-endian float32, rows in order; -0 counts as 0."""
+    state = 0xCBF29CE484222325
+    for byte in (tensor.float() + 0.0).numpy().astype("<f4").tobytes():
+        state = (state ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{state:016x}"
+
+
+def describe(decoded):
+    tensors = {name: {"dtype": {"torch.float32": "f32", "torch.float16": "f16", "torch.bfloat16": "bf16"}[str(value.dtype)],
+                      "shape": list(value.shape), "first": value.flatten()[:4].float().tolist(), "fnv1a": fnv1a(value)}
+               for name, value in sorted(decoded.items())}
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(tensor)}" for name, tensor in tensors.items()) + "\n}\n"
+
+
 def make(name, seed):
     pack, settings, quantization = FORMS[name]
     default = "float16" if name.startswith(("gptq", "awq", "bnb")) else "bfloat16"
@@ -260,7 +275,7 @@ def make(name, seed):
     config.update(architectures=["LlamaForCausalLM"], dtype=str(dtype)[6:], quantization_config=quantization)
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    save_file({key: value for key, value in decoded_all.items() if ".layers.0." in key}, folder / "decoded.safetensors")
+    (folder / "decoded.json").write_text(describe({key: value for key, value in decoded_all.items() if ".layers.0." in key}))
     (folder / "golden.json").write_text(json.dumps({"tokens": tokens}) + "\n")
     (folder / "logits.f32").write_bytes(logits.contiguous().numpy().astype("<f4").tobytes())
     if name in SEEDS:  # of the fuzz target of folders: lengths of config.json and tokenizer.json, both, the weights
