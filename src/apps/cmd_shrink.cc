@@ -23,7 +23,8 @@ namespace smelt {
 namespace {
 
 struct ShrinkArguments {
-  std::string model, output, budget, ppl_rise, types, mode = "full", calibration = "auto", held_out, report, rounding;
+  std::string model, output, budget, ram, ppl_rise, types, mode = "full", calibration = "auto", held_out, report,
+                                                           rounding;
   double bits = 0, max_kl = 0;
   ShrinkOptions options;
   int64_t n_threads = 0, seed = 0;
@@ -31,7 +32,7 @@ struct ShrinkArguments {
 };
 
 // "420MB", "1.5GiB", "420000000"; decimal and binary units.
-Result<uint64_t> parse_budget(const std::string& text) {
+Result<uint64_t> parse_size(const char* option, const std::string& text) {
   struct Unit {
     std::string_view name;
     double bytes;
@@ -46,7 +47,7 @@ Result<uint64_t> parse_budget(const std::string& text) {
     if (code == std::errc() && unit == known.name && bytes >= 1 && bytes < 1e18) return static_cast<uint64_t>(bytes);
   }
   return usage_error(
-      fmt::format("--budget {}: give a size such as 420MB, 1.5GiB or 420000000", escape_for_display(text)));
+      fmt::format("{} {}: give a size such as 420MB, 1.5GiB or 420000000", option, escape_for_display(text)));
 }
 
 // "3%" or "0.03".
@@ -80,12 +81,21 @@ Result<std::vector<DType>> parse_types(const std::string& text) {
 }
 
 Status read_target(const ShrinkArguments& arguments, ShrinkTarget& target) {
-  const int n_given = (arguments.budget.empty() ? 0 : 1) + (arguments.bits > 0 ? 1 : 0) +
-                      (arguments.max_kl > 0 ? 1 : 0) + (arguments.ppl_rise.empty() ? 0 : 1) +
-                      (target.mix.empty() ? 0 : 1);
-  if (n_given != 1) return usage_error("give one of --budget, --bits, --max-kl, --max-ppl-rise and --mix");
+  const bool has_limit = !arguments.budget.empty() || arguments.bits > 0 || !arguments.ram.empty() ||
+                         target.tokens_per_second > 0 || arguments.max_kl > 0 || !arguments.ppl_rise.empty();
+  if (has_limit == !target.mix.empty())
+    return usage_error(
+        "give one or several of --budget, --bits, --ram, --tokens-per-second, --max-kl and "
+        "--max-ppl-rise, or --mix alone");
+  if (arguments.max_kl > 0 && !arguments.ppl_rise.empty())
+    return usage_error("give --max-kl or --max-ppl-rise, not both");
+  if (target.n_ctx > 0 && arguments.ram.empty())
+    return usage_error("--ctx says what --ram has to hold; give --ram too");
   if (!arguments.budget.empty()) {
-    SMELT_ASSIGN(target.file_bytes, parse_budget(arguments.budget));
+    SMELT_ASSIGN(target.file_bytes, parse_size("--budget", arguments.budget));
+  }
+  if (!arguments.ram.empty()) {
+    SMELT_ASSIGN(target.memory_bytes, parse_size("--ram", arguments.ram));
   }
   if (!arguments.ppl_rise.empty()) {
     SMELT_ASSIGN(target.max_ppl_rise, parse_share(arguments.ppl_rise));
@@ -115,13 +125,16 @@ std::string summary(const ShrinkReport& report, const std::string& output) {
                                 report.bits_per_weight);
   if (!report.proof) return out + fmt::format("predicted KL divergence {:.5f} nats\n", report.predicted_kl);
   const KlReport& kl = *report.proof;
+  if (report.tokens_per_second > 0)
+    out += fmt::format("writes {:.1f} tokens per second here (predicted {:.1f})\n", report.tokens_per_second,
+                       report.predicted_tokens_per_second);
   return out +
          fmt::format(
              "KL divergence {:.5f} ± {:.5f} nats (predicted {:.5f}), perplexity {:.3f} → {:.3f}, same most likely "
-             "token {:.2f} %, over {} held-out tokens; {}, peak memory {}\n",
+             "token {:.2f} %, over {} held-out tokens; {}, peak memory {}, {}\n",
              kl.mean_kl.value, kl.mean_kl.standard_error, report.predicted_kl, kl.reference.perplexity,
              kl.model.perplexity, 100 * kl.top1_agreement.value, kl.n_tokens, format_duration(report.seconds),
-             format_bytes(report.peak_memory_bytes));
+             format_bytes(report.peak_memory_bytes), format_energy(report.energy));
 }
 
 Status run_shrink(ShrinkArguments& arguments) {
@@ -153,6 +166,13 @@ Status run_shrink(ShrinkArguments& arguments) {
 void add_targets(CLI::App& app, ShrinkArguments& arguments) {
   app.add_option("--budget", arguments.budget, "size of the file: 420MB, 1.5GiB")->type_name("SIZE");
   app.add_option("--bits", arguments.bits, "bits per weight, over all weights")->check(CLI::Range(1.0, 16.0));
+  app.add_option("--ram", arguments.ram, "memory of the weights and a session of --ctx tokens: 1GiB")
+      ->type_name("SIZE");
+  add_int(app, "--ctx", arguments.options.target.n_ctx, {1},
+          "context that --ram has to hold, its cache in 16 bits (default: the model's)");
+  app.add_option("--tokens-per-second", arguments.options.target.tokens_per_second,
+                 "writes at least so fast on this device with these threads, as measured")
+      ->check(CLI::PositiveNumber);
   app.add_option("--max-kl", arguments.max_kl, "the smallest file within this KL divergence, in nats per token")
       ->check(CLI::PositiveNumber);
   app.add_option("--max-ppl-rise", arguments.ppl_rise, "the smallest file whose perplexity rises by no more: 3%")
@@ -189,8 +209,8 @@ Action add(CLI::App& app) {
   app.add_option("--rounding", arguments->rounding,
                  "how far weights are rounded, to compare: scales (fast), feedback, polished (full)")
       ->check(CLI::IsMember({"scales", "feedback", "polished"}));
-  add_int(app, "-c,--ctx", arguments->options.n_ctx, {2},
-          "window in tokens (default: 512, the model's context if that is less)");
+  add_int(app, "--window", arguments->options.n_ctx, {2},
+          "tokens of a window of calibration text (default: 512, the model's context if that is less)");
   add_int(app, "--windows", arguments->options.max_windows, {1}, "windows of calibration text at most (default: all)");
   app.add_option("--report", arguments->report, "page with figures and charts to write")->type_name("FILE.html");
   app.add_flag("--plan-only", arguments->options.plan_only, "only measure and predict; write no model");
@@ -215,6 +235,7 @@ const Command shrink_command = {
         "GGUF. What is done so far lies in OUTPUT.work until the end.",
     .examples =
         "  smelt shrink my-model/ -o small.gguf --budget 420MB --calib calibration.txt --report small.html\n"
+        "  smelt shrink my-model/ -o small.gguf --ram 1GiB --ctx 4096 --tokens-per-second 20 --calib calibration.txt\n"
         "  smelt shrink my-model/ -o small.gguf --max-ppl-rise 3% --calib calibration.txt --heldout judge.txt\n"
         "  smelt shrink my-model/ -o small.gguf --bits 3.4 --calib calibration.txt --plan-only\n",
     .add = add,

@@ -164,6 +164,12 @@ std::string proof_rows(const ShrinkReport& report) {
          fact("tokens judged", fmt::format("{}", kl.n_tokens));
 }
 
+std::string speed_text(const ShrinkReport& report) {
+  const std::string predicted =
+      fmt::format("predicted {:.1f}, wanted {:g}", report.predicted_tokens_per_second, report.wanted_tokens_per_second);
+  return report.tokens_per_second > 0 ? fmt::format("{:.1f}, {}", report.tokens_per_second, predicted) : predicted;
+}
+
 std::string tensor_rows(const ShrinkReport& report) {
   std::vector<const ShrunkTensor*> order;
   for (const ShrunkTensor& tensor : report.tensors) order.push_back(&tensor);
@@ -192,6 +198,14 @@ std::string shrink_json(const ShrinkReport& report, const std::string& output) {
               {"predicted_kl", report.predicted_kl},
               {"kl_of_next_mebibyte", report.kl_of_next_megabyte}};
   if (report.budget_bytes > 0) out["budget_bytes"] = report.budget_bytes;
+  if (report.memory_budget_bytes > 0)
+    out["memory"] = {
+        {"budget_bytes", report.memory_budget_bytes}, {"bytes", report.memory_bytes}, {"n_ctx", report.memory_n_ctx}};
+  if (report.wanted_tokens_per_second > 0) {
+    out["tokens_per_second"] = {{"wanted", report.wanted_tokens_per_second},
+                                {"predicted", report.predicted_tokens_per_second}};
+    if (report.tokens_per_second > 0) out["tokens_per_second"]["measured"] = report.tokens_per_second;
+  }
   if (report.proof) out["held_out"] = json_of(*report.proof);
   out["calibration_text"] = {{"name", report.calibration_name},
                              {"hash", fmt::format("{:016x}", report.calibration_hash)},
@@ -199,6 +213,8 @@ std::string shrink_json(const ShrinkReport& report, const std::string& output) {
   out["held_out_text"] = {{"name", report.held_out_name}, {"hash", fmt::format("{:016x}", report.held_out_hash)}};
   out["seconds"] = report.seconds;
   out["peak_memory_bytes"] = report.peak_memory_bytes;
+  out["energy"] = {{"source", energy_source_name(report.energy.source)}};
+  if (report.energy.source != EnergySource::unknown) out["energy"]["joules"] = report.energy.joules;
   Json& tensors = out["tensors"] = Json::array();
   for (const ShrunkTensor& tensor : report.tensors) {
     tensors.push_back({{"name", tensor.name},
@@ -222,14 +238,20 @@ std::string shrink_html(const ShrinkReport& report, const std::string& output) {
                                   report.file_bytes, report.bits_per_weight, format_bytes(report.source_bytes)));
   if (report.budget_bytes > 0)
     out += fact("budget", fmt::format("{} ({} bytes)", format_bytes(report.budget_bytes), report.budget_bytes));
+  if (report.memory_budget_bytes > 0)
+    out +=
+        fact("memory", fmt::format("{} with a context of {} tokens, of {} allowed", format_bytes(report.memory_bytes),
+                                   report.memory_n_ctx, format_bytes(report.memory_budget_bytes)));
+  if (report.wanted_tokens_per_second > 0) out += fact("tokens written per second, on this device", speed_text(report));
   out += proof_rows(report);
   out += fact("predicted KL divergence", fmt::format("{:.5f} nats", report.predicted_kl));
   out += fact("one MiB more would take away", fmt::format("{:.5f} nats", report.kl_of_next_megabyte));
   out += fact("calibration text", fmt::format("{}, hash {:016x}, {} tokens", report.calibration_name,
                                               report.calibration_hash, report.calibration_tokens));
   out += fact("held-out text", fmt::format("{}, hash {:016x}", report.held_out_name, report.held_out_hash));
-  out += fact("time, peak memory",
-              fmt::format("{}, {}", format_duration(report.seconds), format_bytes(report.peak_memory_bytes)));
+  out += fact("time, peak memory, energy",
+              fmt::format("{}, {}, {}", format_duration(report.seconds), format_bytes(report.peak_memory_bytes),
+                          format_energy(report.energy)));
   out +=
       "</table>\n<h2>Quality against size</h2>\n<p>Line: this method at other sizes, predicted. Grey: standard mixes, "
       "rounded "

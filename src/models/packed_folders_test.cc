@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "formats/hf_folder.h"
 #include "formats/packed/unpack.h"
+#include "formats/safetensors.h"
 #include "models/canonical.h"
 #include "models/model.h"
 #include "models/test_forward.h"

@@ -17,6 +17,7 @@ BudgetChoice total(const std::vector<BudgetItem>& items, std::vector<size_t> opt
   for (size_t i = 0; i < items.size(); ++i) {
     out.bytes += items[i][out.option[i]].bytes;
     out.cost += items[i][out.option[i]].cost;
+    out.seconds += items[i][out.option[i]].seconds;
   }
   return out;
 }
@@ -47,9 +48,7 @@ BudgetChoice smallest(const std::vector<BudgetItem>& items) {
 }
 
 BudgetChoice by_lagrangian(const std::vector<BudgetItem>& items, uint64_t budget) {
-  BudgetChoice best = at_price(items, 0);
-  if (best.bytes <= budget) return best;
-  best = smallest(items);
+  BudgetChoice best = smallest(items);
   double low = 0, high = 1e-30;
   while (at_price(items, high).bytes > budget && high < 1e30) high *= 4;
   for (int i = 0; i < 200; ++i) {
@@ -62,14 +61,16 @@ BudgetChoice by_lagrangian(const std::vector<BudgetItem>& items, uint64_t budget
 }
 
 // The single changes of an item that gain most, as long as there is room.
-void fill(const std::vector<BudgetItem>& items, uint64_t budget, BudgetChoice& choice) {
+void fill(const std::vector<BudgetItem>& items, const BudgetLimits& limits, BudgetChoice& choice) {
   for (;;) {
     double best_gain = 0;
     size_t item = 0, option = 0;
     for (size_t i = 0; i < items.size(); ++i) {
       const BudgetOption& now = items[i][choice.option[i]];
       for (size_t o = 0; o < items[i].size(); ++o) {
-        const bool fits = choice.bytes - now.bytes + items[i][o].bytes <= budget;
+        const bool fits = choice.bytes - now.bytes + items[i][o].bytes <= limits.bytes &&
+                          (items[i][o].seconds <= now.seconds ||
+                           choice.seconds - now.seconds + items[i][o].seconds <= limits.seconds);
         if (!fits || now.cost - items[i][o].cost <= best_gain) continue;
         best_gain = now.cost - items[i][o].cost;
         item = i;
@@ -120,16 +121,47 @@ std::optional<BudgetChoice> by_table(const std::vector<BudgetItem>& items, uint6
   return total(items, std::move(option));
 }
 
+// Within the bytes; times count only as far as they are in the costs.
+std::optional<BudgetChoice> solve_bytes(const std::vector<BudgetItem>& items, uint64_t budget) {
+  if (smallest(items).bytes > budget) return std::nullopt;
+  BudgetChoice best = at_price(items, 0);
+  if (best.bytes <= budget) return best;
+  best = by_lagrangian(items, budget);
+  fill(items, {.bytes = budget}, best);
+  auto exact = by_table(items, budget);
+  if (!exact) return best;
+  fill(items, {.bytes = budget}, *exact);
+  return exact->cost < best.cost ? *exact : best;
+}
+
+// The least cost + price * seconds within the bytes.
+std::optional<BudgetChoice> at_time_price(const std::vector<BudgetItem>& items, uint64_t budget, double price) {
+  std::vector<BudgetItem> priced = items;
+  for (BudgetItem& item : priced) {
+    for (BudgetOption& option : item) option.cost += price * option.seconds;
+  }
+  const auto choice = solve_bytes(priced, budget);
+  return choice ? std::optional(total(items, choice->option)) : std::nullopt;
+}
+
 }  // namespace
 
-std::optional<BudgetChoice> solve_budget(const std::vector<BudgetItem>& items, uint64_t budget_bytes) {
-  if (smallest(items).bytes > budget_bytes) return std::nullopt;
-  BudgetChoice best = by_lagrangian(items, budget_bytes);
-  fill(items, budget_bytes, best);
-  auto exact = by_table(items, budget_bytes);
-  if (!exact) return best;
-  fill(items, budget_bytes, *exact);
-  return exact->cost < best.cost ? *exact : best;
+std::optional<BudgetChoice> solve_budget(const std::vector<BudgetItem>& items, const BudgetLimits& limits) {
+  std::optional<BudgetChoice> best = solve_bytes(items, limits.bytes);
+  if (!best || best->seconds <= limits.seconds) return best;
+  constexpr double kHighestPrice = 1e12, kLowestPrice = 1e-9;  // nats a second
+  best = at_time_price(items, limits.bytes, kHighestPrice);
+  if (!best || best->seconds > limits.seconds) return std::nullopt;
+  double low = kLowestPrice, high = kHighestPrice;
+  for (int i = 0; i < 32; ++i) {
+    const double middle = std::sqrt(low * high);
+    const auto choice = at_time_price(items, limits.bytes, middle);
+    const bool fits = choice->seconds <= limits.seconds;
+    (fits ? high : low) = middle;
+    if (fits && choice->cost < best->cost) best = choice;
+  }
+  fill(items, limits, *best);
+  return best;
 }
 
 }  // namespace smelt

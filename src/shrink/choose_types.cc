@@ -13,19 +13,8 @@ namespace smelt {
 namespace {
 
 constexpr int kMaxTrials = 6;
-constexpr double kNearEnough = 0.93;  // of the loss allowed
-constexpr int kCurvePoints = 16;
-
-uint64_t bytes_of(const std::vector<BudgetItem>& items, bool largest) {
-  uint64_t sum = 0;
-  for (const BudgetItem& item : items) {
-    const auto less = [](const BudgetOption& a, const BudgetOption& b) { return a.bytes < b.bytes; };
-    sum +=
-        (largest ? std::max_element(item.begin(), item.end(), less) : std::min_element(item.begin(), item.end(), less))
-            ->bytes;
-  }
-  return sum;
-}
+constexpr double kNearEnough = 0.93;    // of the loss allowed
+constexpr double kSpeedMargin = 0.985;  // speeds differ from one measurement to the next
 
 double weights_of(const SourceModel& source) {
   double n = 0;
@@ -39,13 +28,25 @@ double loss_of(const KlReport& proof, const ShrinkTarget& target) {
 }
 double limit_of(const ShrinkTarget& target) { return target.max_kl > 0 ? target.max_kl : target.max_ppl_rise; }
 
+uint64_t least_bytes(const std::vector<BudgetItem>& items) {
+  uint64_t sum = 0;
+  for (const BudgetItem& item : items) {
+    const auto less = [](const BudgetOption& a, const BudgetOption& b) { return a.bytes < b.bytes; };
+    sum += std::min_element(item.begin(), item.end(), less)->bytes;
+  }
+  return sum;
+}
+
 }  // namespace
 
-TargetSolver::TargetSolver(const SourceModel& source, const std::vector<TensorCost>& costs,
+TargetSolver::TargetSolver(const SourceModel& source, const std::vector<TensorCost>& costs, const LatencyTable& latency,
                            const ShrinkOptions& options)
-    : source_(source), costs_(costs), options_(options), items_(budget_items(costs)) {}
+    : source_(source), costs_(costs), options_(options), items_(budget_items(costs)) {
+  set_seconds(source_, costs_, latency, items_);
+}
 
-bool TargetSolver::is_floor() const { return options_.target.max_kl > 0 || options_.target.max_ppl_rise > 0; }
+bool TargetSolver::has_floor() const { return options_.target.max_kl > 0 || options_.target.max_ppl_rise > 0; }
+bool TargetSolver::needs_search() const { return has_floor() || options_.target.tokens_per_second > 0; }
 
 TypeChoice TargetSolver::to_types(const BudgetChoice& choice) const {
   TypeChoice types;
@@ -66,26 +67,72 @@ Result<uint64_t> TargetSolver::overhead_bytes() const {
   return plan.file_bytes - tensors + 32 * (plan.tensors.size() + 1);
 }
 
-Result<TypeChoice> TargetSolver::choose_bytes(uint64_t file_bytes) const {
-  SMELT_ASSIGN(const uint64_t overhead, overhead_bytes());
-  const auto choice = file_bytes > overhead ? solve_budget(items_, file_bytes - overhead) : std::nullopt;
-  if (!choice)
-    return input_error(fmt::format("a file of {} is too small for this model: {} is the least with these types",
-                                   format_bytes(file_bytes), format_bytes(bytes_of(items_, false) + overhead)));
-  return to_types(*choice);
+Result<uint64_t> TargetSolver::session_bytes() const {
+  return Session::bytes_needed(*source_.loaded.model,
+                               {.n_ctx = options_.target.n_ctx, .n_threads = options_.n_threads});
 }
 
-Result<TypeChoice> TargetSolver::choose_kl(double kl) const {
-  uint64_t low = bytes_of(items_, false), high = bytes_of(items_, true);
-  const auto cost_at = [&](uint64_t bytes) {
-    const auto choice = solve_budget(items_, bytes);
-    return choice ? choice->cost : 1e300;
-  };
+// Tensors that are not chosen for count among the weights.
+Result<uint64_t> TargetSolver::bytes_of_bits(double bits_per_weight) const {
+  SMELT_ASSIGN(const uint64_t overhead, overhead_bytes());
+  QuantizeOptions options{.type = "F16", .overrides = {}, .allow_requantize = true};
+  SMELT_ASSIGN(const QuantizePlan plan, plan_quantization(source_.canonical, options));
+  uint64_t kept = 0;
+  for (const TensorPlan& tensor : plan.tensors) kept += tensor.bytes_to;
+  for (const TensorCost& cost : costs_) kept -= plan.tensors[cost.index].bytes_to;
+  const double bytes = bits_per_weight * weights_of(source_) / 8 - static_cast<double>(kept);
+  return static_cast<uint64_t>(std::max(0.0, bytes)) + overhead;
+}
+
+Result<uint64_t> TargetSolver::file_limit() const {
+  const ShrinkTarget& target = options_.target;
+  uint64_t limit = target.file_bytes;
+  const auto tighten = [&limit](uint64_t bytes) { limit = limit == 0 ? bytes : std::min(limit, bytes); };
+  if (target.bits_per_weight > 0) {
+    SMELT_ASSIGN(const uint64_t bytes, bytes_of_bits(target.bits_per_weight));
+    tighten(bytes);
+  }
+  if (target.memory_bytes > 0) {
+    SMELT_ASSIGN(const uint64_t session, session_bytes());
+    if (session >= target.memory_bytes)
+      return input_error(
+          fmt::format("a memory of {} does not hold the session alone, which needs {}; give more, or a "
+                      "shorter context",
+                      format_bytes(target.memory_bytes), format_bytes(session)));
+    tighten(target.memory_bytes - session);
+  }
+  return limit;
+}
+
+Error TargetSolver::too_small(const BudgetLimits& limits, uint64_t overhead) const {
+  const uint64_t least = least_bytes(items_);
+  if (limits.bytes < least)
+    return input_error(fmt::format("a file of {} is too small for this model: {} is the least with these types",
+                                   format_bytes(limits.bytes + overhead), format_bytes(least + overhead)));
+  return input_error(
+      fmt::format("no mix of these types is fast enough within the other limits; allow fewer tokens per "
+                  "second than {:g}, or more types",
+                  options_.target.tokens_per_second));
+}
+
+Result<TypeChoice> TargetSolver::choose_for(const Aim& aim) const {
+  SMELT_ASSIGN(const uint64_t file_bytes, file_limit());
+  SMELT_ASSIGN(const uint64_t overhead, overhead_bytes());
+  BudgetLimits limits;
+  if (file_bytes > 0) limits.bytes = file_bytes - std::min(overhead, file_bytes);
+  if (aim.seconds > 0) limits.seconds = aim.seconds;
+  auto best = solve_budget(items_, limits);
+  if (!best) return too_small(limits, overhead);
+  if (aim.kl == 0 || best->cost > aim.kl) return to_types(*best);
+  uint64_t low = least_bytes(items_), high = best->bytes;
   for (int i = 0; i < 24 && high - low > high / 4096; ++i) {
     const uint64_t middle = low + (high - low) / 2;
-    (cost_at(middle) <= kl ? high : low) = middle;
+    auto choice = solve_budget(items_, {middle, limits.seconds});
+    const bool is_near = choice && choice->cost <= aim.kl;
+    (is_near ? high : low) = middle;
+    if (is_near) best = std::move(choice);
   }
-  return to_types(*solve_budget(items_, high));
+  return to_types(*best);
 }
 
 Result<TypeChoice> TargetSolver::choose_mix(const std::string& mix) const {
@@ -97,95 +144,75 @@ Result<TypeChoice> TargetSolver::choose_mix(const std::string& mix) const {
 }
 
 Result<TypeChoice> TargetSolver::choose() const {
+  if (!options_.target.mix.empty()) return choose_mix(options_.target.mix);
+  return choose_for(first_aim());
+}
+
+TargetSolver::Aim TargetSolver::first_aim() const {
+  const double speed = options_.target.tokens_per_second;
+  return {has_floor() ? limit_of(options_.target) : 0, speed > 0 ? kSpeedMargin / speed : 0};
+}
+
+bool TargetSolver::meets(const Trial& trial) const {
   const ShrinkTarget& target = options_.target;
-  if (!target.mix.empty()) return choose_mix(target.mix);
-  if (target.file_bytes > 0) return choose_bytes(target.file_bytes);
-  if (target.bits_per_weight > 0) {
-    SMELT_ASSIGN(const uint64_t overhead, overhead_bytes());
-    uint64_t kept = 0;  // bytes of tensors that are not chosen for: they count among the weights
-    QuantizeOptions options{.type = "F16", .overrides = {}, .allow_requantize = true};
-    SMELT_ASSIGN(const QuantizePlan plan, plan_quantization(source_.canonical, options));
-    for (const TensorPlan& tensor : plan.tensors) kept += tensor.bytes_to;
-    for (const TensorCost& cost : costs_) kept -= plan.tensors[cost.index].bytes_to;
-    const double bytes = target.bits_per_weight * weights_of(source_) / 8 - static_cast<double>(kept);
-    return choose_bytes(static_cast<uint64_t>(std::max(0.0, bytes)) + overhead);
-  }
-  return choose_kl(limit_of(target));
+  return (!has_floor() || loss_of(trial.proof, target) <= limit_of(target)) &&
+         trial.tokens_per_second >= target.tokens_per_second;
 }
 
 // True losses are near the predicted ones times a factor that changes slowly: the next guess takes the last factor.
-Result<TypeChoice> TargetSolver::search_floor(const TypeChoice& first, const Attempt& attempt) const {
-  const double limit = limit_of(options_.target);
+// What a token takes besides products with weights changes as little.
+TargetSolver::Aim TargetSolver::next_aim(const Aim& aim, const Trial& trial) const {
+  Aim next = aim;
+  const ShrinkTarget& target = options_.target;
+  if (has_floor()) {
+    const double limit = limit_of(target);
+    const double factor =
+        std::max(loss_of(trial.proof, target), 0.01 * limit) / std::max(1e-9, predicted_kl(costs_, trial.types));
+    next.kl = 0.97 * limit / factor;
+  }
+  if (target.tokens_per_second > 0) {
+    const double wanted = kSpeedMargin / target.tokens_per_second;
+    const double others = 1 / trial.tokens_per_second - predicted_seconds(trial.types);
+    next.seconds = std::max(1e-12, wanted - std::max(0.0, others));
+  }
+  return next;
+}
+
+Result<TypeChoice> TargetSolver::search(const TypeChoice& first, const Attempt& attempt) const {
   TypeChoice types = first;
-  std::optional<TypeChoice> best;
-  uint64_t best_bytes = 0;
+  Aim aim = first_aim();
+  std::optional<Trial> best;
+  const auto is_better = [&](const Trial& a, const Trial& b) {
+    return has_floor() ? a.plan.file_bytes < b.plan.file_bytes : a.proof.mean_kl.value < b.proof.mean_kl.value;
+  };
   for (int trial = 0; trial < kMaxTrials; ++trial) {
-    SMELT_ASSIGN(const Trial result, attempt(types));
-    const double loss = loss_of(result.proof, options_.target);
-    if (loss <= limit && (!best || result.plan.file_bytes < best_bytes)) {
-      best = types;
-      best_bytes = result.plan.file_bytes;
-    }
-    if (loss <= limit && loss >= kNearEnough * limit) break;
-    const double factor = std::max(loss, 0.01 * limit) / std::max(1e-9, predicted_kl(costs_, types));
-    SMELT_ASSIGN(types, choose_kl(0.97 * limit / factor));
+    SMELT_ASSIGN(Trial result, attempt(types));
+    aim = next_aim(aim, result);
+    const bool is_near =
+        !has_floor() || loss_of(result.proof, options_.target) >= kNearEnough * limit_of(options_.target);
+    const bool is_met = meets(result);
+    if (is_met && (!best || is_better(result, *best))) best = std::move(result);
+    if (is_met && is_near) break;
+    const auto next = choose_for(aim);
+    if (!next && best) break;
+    if (!next) return next.error();
+    if (*next == types) break;
+    types = *next;
   }
-  if (best) return *best;
+  if (best) return best->types;
   return input_error(
-      fmt::format("no mix of these types stays within the loss of {}; allow more loss or more types", limit));
+      "no mix of these types that was tried keeps the loss and the speed asked for within the limits; "
+      "allow more, or more types");
 }
 
-Status TargetSolver::add_curves(ShrinkReport& report) const {
-  SMELT_ASSIGN(const uint64_t overhead, overhead_bytes());
-  const auto low = static_cast<double>(bytes_of(items_, false)), high = static_cast<double>(bytes_of(items_, true));
-  for (int i = 0; i <= kCurvePoints; ++i) {
-    const double share = static_cast<double>(i) / kCurvePoints;
-    const auto choice = solve_budget(items_, static_cast<uint64_t>(low * std::pow(high / low, share)));
-    if (choice) report.curve.push_back({"", choice->bytes + overhead, choice->cost});
+double TargetSolver::predicted_seconds(const TypeChoice& types) const {
+  double sum = 0;
+  for (size_t i = 0; i < costs_.size(); ++i) {
+    const auto chosen = types.find(costs_[i].index);
+    for (size_t t = 0; chosen != types.end() && t < costs_[i].types.size(); ++t)
+      if (costs_[i].types[t].type == chosen->second) sum += items_[i][t].seconds;
   }
-  for (const MixInfo& mix : all_mixes()) {
-    if (!is_quantized(mix.base)) continue;
-    SMELT_ASSIGN(const TypeChoice types, choose_mix(mix.name));
-    QuantizeOptions options{.allow_requantize = true};
-    SMELT_ASSIGN(const QuantizePlan plan, plan_types(source_, types, options));
-    if (std::all_of(costs_.begin(), costs_.end(), [&](const TensorCost& cost) { return knows(cost, types); }))
-      report.mixes.push_back({mix.name, plan.file_bytes, predicted_kl(costs_, types)});
-  }
-  uint64_t chosen = 0;
-  for (const ShrunkTensor& tensor : report.tensors) chosen += tensor.bytes;
-  const auto more = solve_budget(items_, chosen + (uint64_t{1} << 20));
-  report.kl_of_next_megabyte = more ? std::max(0.0, report.predicted_kl - more->cost) : 0;
-  return {};
-}
-
-// Whether the table has a cost for what is chosen.
-bool TargetSolver::knows(const TensorCost& cost, const TypeChoice& types) {
-  const auto chosen = types.find(cost.index);
-  return chosen == types.end() ||
-         std::any_of(cost.types.begin(), cost.types.end(), [&](const TypeCost& t) { return t.type == chosen->second; });
-}
-
-Result<ShrinkReport> TargetSolver::describe(const TypeChoice& types) const {
-  ShrinkReport report;
-  QuantizeOptions options{.allow_requantize = true};
-  SMELT_ASSIGN(const QuantizePlan plan, plan_types(source_, types, options));
-  for (const TensorCost& cost : costs_) {
-    const TensorPlan& tensor = plan.tensors[cost.index];
-    TypeChoice alone;
-    if (const auto at = types.find(cost.index); at != types.end()) alone.insert(*at);
-    report.tensors.push_back({.name = tensor.name,
-                              .from = tensor.from,
-                              .to = tensor.to,
-                              .bytes = tensor.bytes_to,
-                              .predicted_kl = predicted_kl(costs_, alone)});
-  }
-  report.source_bytes = plan.source_bytes;
-  report.file_bytes = plan.file_bytes;
-  report.budget_bytes = options_.target.file_bytes;
-  report.bits_per_weight = plan.bits_per_weight;
-  report.predicted_kl = predicted_kl(costs_, types);
-  SMELT_TRY(add_curves(report));
-  return report;
+  return sum;
 }
 
 }  // namespace smelt

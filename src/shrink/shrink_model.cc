@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "compress/convert_model.h"
 #include "compress/gguf_output.h"
+#include "eval/speed.h"
 #include "eval/stopwatch.h"
 #include "shrink/choose_types.h"
 #include "shrink/proof.h"
@@ -95,25 +96,40 @@ struct Shrink {
     SMELT_TRY(write_shrunk(source, trial.plan, rounded.tensors, path, file_options, job));
     trial.losses = std::move(rounded.losses);
     SMELT_ASSIGN(trial.proof, proof.measure(path));
+    if (options.target.tokens_per_second > 0) {
+      SMELT_ASSIGN(trial.tokens_per_second, measure_writing(path));
+    }
     return trial;
+  }
+
+  // Tokens a second, as `smelt bench` measures writing.
+  Result<double> measure_writing(const std::string& path) const {
+    const SpeedOptions speed{
+        .n_prompt = 0, .n_predict = 32, .depth = 0, .n_sequences = 0, .n_repeats = 5, .n_threads = options.n_threads};
+    SMELT_ASSIGN(const SpeedReport report, measure_speed(path, speed, {nullptr, job.cancel}));
+    return report.measures.front().tokens_per_second.median;
+  }
+
+  Result<LatencyTable> latency(const std::vector<TensorCost>& measured) const {
+    if (options.target.tokens_per_second <= 0) return LatencyTable{};
+    return measure_latency(source, measured, threads, job);
   }
 
   Result<ShrinkReport> run() const {
     SMELT_ASSIGN(const std::vector<TensorCost> measured, costs());
-    const TargetSolver chooser(source, measured, options);
+    SMELT_ASSIGN(const LatencyTable table, latency(measured));
+    const TargetSolver chooser(source, measured, table, options);
     SMELT_ASSIGN(TypeChoice types, chooser.choose());
     if (options.plan_only) return chooser.describe(types);
     SMELT_ASSIGN(Proof proof, Proof::create(source, options, work, job));
-    Trial best;
-    if (!chooser.is_floor()) {
-      SMELT_ASSIGN(best, attempt(types, output, options.overwrite, proof));
-    } else {
-      SMELT_ASSIGN(types, chooser.search_floor(types, [&](const TypeChoice& t) {
+    if (chooser.needs_search()) {
+      SMELT_ASSIGN(types, chooser.search(types, [&](const TypeChoice& t) {
         return attempt(t, work.file("trial.gguf"), Overwrite::replace, proof);
       }));
-      SMELT_ASSIGN(best, attempt(types, output, options.overwrite, proof));
     }
+    SMELT_ASSIGN(const Trial best, attempt(types, output, options.overwrite, proof));
     SMELT_ASSIGN(ShrinkReport report, chooser.describe(best.types));
+    report.tokens_per_second = best.tokens_per_second;
     add_proof(best, report);
     return report;
   }
@@ -164,6 +180,7 @@ Result<SourceModel> in_gguf_terms(SourceModel source, const std::string& input, 
 Result<ShrinkReport> shrink_model(const std::string& input, const std::string& output, const ShrinkOptions& given,
                                   const JobControl& job) {
   const Stopwatch watch;
+  EnergyMeter meter;
   ShrinkOptions options = given;
   if (options.types.empty()) options.types = stock_types();
   SMELT_ASSIGN(SourceModel opened, open_source_model(input));
@@ -194,6 +211,7 @@ Result<ShrinkReport> shrink_model(const std::string& input, const std::string& o
   report.calibration_tokens = std::ssize(windows.ids);
   report.seconds = watch.seconds();
   report.peak_memory_bytes = peak_rss_bytes();
+  report.energy = meter.used();
   return report;
 }
 

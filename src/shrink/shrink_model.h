@@ -7,17 +7,22 @@
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/energy.h"
 #include "shrink/cost_table.h"
 
 namespace smelt {
 
-// Exactly one is given.
+// What is given is kept, all of it: sizes and speed are limits within which the loss is least; a floor of accuracy (one
+// of the two) asks for the smallest file that keeps it, within the limits. A mix stands alone.
 struct ShrinkTarget {
   uint64_t file_bytes = 0;
-  double bits_per_weight = 0;  // over all tensors, as quantize counts
-  double max_kl = 0;           // nats per token on the held-out text
-  double max_ppl_rise = 0;     // 0.03: perplexity at most 3 % higher
-  std::string mix;             // the types of this mix, rounded as well as can be
+  double bits_per_weight = 0;    // over all tensors, as quantize counts
+  uint64_t memory_bytes = 0;     // of the weights and a session of n_ctx tokens, the KV cache in 16 bits
+  int64_t n_ctx = 0;             // of that session; 0: the model's training context
+  double tokens_per_second = 0;  // written, on this device with this number of threads
+  double max_kl = 0;             // nats per token on the held-out text
+  double max_ppl_rise = 0;       // 0.03: perplexity at most 3 % higher
+  std::string mix;               // the types of this mix, rounded as well as can be
 };
 
 enum class ShrinkMode : uint8_t {
@@ -60,7 +65,12 @@ struct CurvePoint {
 
 struct ShrinkReport {
   std::vector<ShrunkTensor> tensors;
-  uint64_t source_bytes = 0, file_bytes = 0, budget_bytes = 0;
+  uint64_t source_bytes = 0, file_bytes = 0;
+  uint64_t budget_bytes = 0;                           // of the file: the tightest of the limits of size; 0: none
+  uint64_t memory_budget_bytes = 0, memory_bytes = 0;  // 0 where memory is not limited
+  int64_t memory_n_ctx = 0;
+  // 0 where speed is not limited; measured is 0 when only planned.
+  double wanted_tokens_per_second = 0, predicted_tokens_per_second = 0, tokens_per_second = 0;
   double bits_per_weight = 0;
   double predicted_kl = 0;
   double kl_of_next_megabyte = 0;  // what one more MiB would take away, predicted
@@ -72,6 +82,7 @@ struct ShrinkReport {
   int64_t calibration_tokens = 0;
   double seconds = 0;
   uint64_t peak_memory_bytes = 0;
+  Energy energy;  // of the shrinking
 };
 
 // The types to choose from by default: those that stock GGUF programs run well.

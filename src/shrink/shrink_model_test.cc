@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "base/test_folder.h"
@@ -81,6 +82,48 @@ TEST(Shrink, ARunThatWasCutEndsInTheSameBytesAsOneOnOtherThreads) {
   const auto resumed = shrink_model(kBooks, folder.file("cut.gguf"), options, {});
   ASSERT_TRUE(resumed) << resumed.error().message;
   EXPECT_EQ(bytes_of(folder.file("cut.gguf")), bytes_of(folder.file("whole.gguf")));
+}
+
+TEST(Shrink, KeepsAFloorOfAccuracyAndALimitOfMemory) {
+  const TestFolder folder;
+  ShrinkOptions options = quick_options();
+  options.max_windows = 2;
+  options.held_out.text.resize(3000);
+  options.mode = ShrinkMode::fast;
+  options.target.max_kl = 0.02;
+  const auto close = shrink_model(kBooks, folder.file("close.gguf"), options, {});
+  ASSERT_TRUE(close) << close.error().message;
+  EXPECT_LE(close->proof->mean_kl.value, 0.02);
+  EXPECT_GT(close->proof->mean_kl.value, 0.01);  // and no larger file than that wants
+  EXPECT_GT(close->energy.joules, 0);
+
+  options.target = {.memory_bytes = 2 * close->file_bytes, .n_ctx = 64, .tokens_per_second = 0.5, .max_ppl_rise = 0.5};
+  const auto loose = shrink_model(kBooks, folder.file("loose.gguf"), options, {});
+  ASSERT_TRUE(loose) << loose.error().message;
+  EXPECT_LE(loose->memory_bytes, 2 * close->file_bytes);
+  EXPECT_GT(loose->memory_bytes, loose->file_bytes);
+  EXPECT_LE(loose->proof->log_perplexity_ratio.value, std::log(1.5));
+  EXPECT_GE(loose->tokens_per_second, 0.5);
+  EXPECT_GT(loose->predicted_tokens_per_second, 0.5);
+}
+
+TEST(Shrink, SaysWhichLimitCannotBeKept) {
+  const TestFolder folder;
+  ShrinkOptions options = quick_options();
+  options.max_windows = 1;
+  options.mode = ShrinkMode::fast;
+  options.target = {.memory_bytes = 10'000, .n_ctx = 64};
+  const auto small = shrink_model(kBooks, folder.file("a.gguf"), options, {});
+  ASSERT_FALSE(small);
+  EXPECT_THAT(small.error().message, testing::HasSubstr("does not hold the session alone"));
+  options.target = {.tokens_per_second = 1e9};
+  const auto fast = shrink_model(kBooks, folder.file("b.gguf"), options, {});
+  ASSERT_FALSE(fast);
+  EXPECT_THAT(fast.error().message, testing::HasSubstr("fast enough"));
+  options.target = {.file_bytes = 1'500'000, .max_kl = 1e-5};
+  const auto both = shrink_model(kBooks, folder.file("c.gguf"), options, {});
+  ASSERT_FALSE(both);
+  EXPECT_THAT(both.error().message, testing::HasSubstr("allow more"));
 }
 
 TEST(Shrink, RefusesQuantizedSourcesAndImpossibleBudgets) {

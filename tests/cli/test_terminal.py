@@ -16,7 +16,7 @@ PROMISED = {
     "convert": "--type --force",
     "quantize": "--type --override --keep-output --imatrix --allow-requantize --force --dry-run --json",
     "imatrix": "--text -o -c --windows --force --json",
-    "shrink": "-o --budget --bits --max-kl --max-ppl-rise --mix --calib --heldout --types --mode --rounding --seed --report "
+    "shrink": "-o --budget --bits --ram --ctx --tokens-per-second --max-kl --max-ppl-rise --mix --calib --heldout --types --mode --rounding --seed --report "
               "--plan-only --resume --allow-requantize --force --json",
     "eval perplexity": "--text --json", "eval kl": "--against --text --json",
     "eval task": "--data --tasks --limit --shots --seed --chat --method --samples --temp --no-sandbox --items --resume --force --json",

@@ -17,7 +17,7 @@ import toolbox as t
 
 SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
 PACKAGES = ["torch", "transformers==5.24.0", "tokenizers", "safetensors", "sentencepiece==0.2.3", "gguf==0.19.0", "numpy"]
-TOOLS = ["llama-quantize", "llama-perplexity", "llama-gguf-split", "llama-tokenize"]
+TOOLS = ["llama-quantize", "llama-imatrix", "llama-perplexity", "llama-gguf-split", "llama-tokenize"]
 # Tests want a short build and right numbers, not speed. Its threads spin while they wait: no OpenMP.
 OPTIONS = ["-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG", "-DCMAKE_C_FLAGS_RELEASE=-O2 -DNDEBUG",
            "-DBUILD_SHARED_LIBS=OFF", "-DGGML_OPENMP=OFF", "-DGGML_CCACHE=OFF", "-DLLAMA_OPENSSL=OFF",

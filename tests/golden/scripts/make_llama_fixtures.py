@@ -69,8 +69,9 @@ def make(name, config_class, settings, seed):
     model_class = MistralForCausalLM if config_class is MistralConfig else LlamaForCausalLM
     model = model_class(config).float().eval()
     randomize(model, generator)
-    if name not in STORED_AS_FLOAT32:
-        model = model.to(torch.bfloat16).float()
+    if name not in STORED_AS_FLOAT32:  # parameters only: the frequencies of RoPE stay in float32
+        for parameter in model.parameters():
+            parameter.data = parameter.data.bfloat16().float()
     tokens = [1] + torch.randint(0, config.vocab_size, (N_TOKENS - 1,), generator=generator).tolist()
     with torch.no_grad():
         logits = model(torch.tensor([tokens])).logits[0].float()
