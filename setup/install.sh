@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing of the package lists named: setup/install.sh runtime [test] [dev]. Called by ./dev, which may
+# Installs what is missing of the package lists named: setup/install.sh runtime [train] [test] [dev]. Called by ./dev, which may
 # be run by root or by a user with sudo. Does nothing, quickly, when all is there. SMELT_SKIP_INSTALL=1 skips it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

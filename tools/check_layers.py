@@ -14,15 +14,17 @@ FLOORS = [  # lowest first: folders of src/ and what they hold; folders on one f
     [("models", "one file per architecture family"), ("corpus", "documents of text files and JSON lines, to train on"), ("grammar", "constrained output: grammars, schemas, patterns → token masks")],
     [("runtime", "sessions, KV cache, sampling, speculative decoding, the main path `generate.cc`")],
     [("compress", "quantize and convert whole checkpoints"), ("eval", "perplexity, KL divergence, tasks, speed")],
-    [("shrink", "statistics of activations; the smallest loss within a budget of bytes")],
+    [("shrink", "statistics of activations; the smallest loss within a budget of bytes"), ("train", "gradient training (libtorch)")],
     [("api", "implements the public headers of include/smelt/")],
     [("apps", "the `smelt` command: wiring only")],
+    [("trainer", "the `smelt-train` command, with what `smelt` hands over to it: wiring only")],
 ]
 PUBLIC_FLOOR = {"result.h": 0, "control.h": 0, "version.h": 0}  # headers of include/smelt/; those not named belong to api
 HEAVY = ("fmt/", "nlohmann/", "CLI/", "toml++/", "openssl/", "pcre2", "utf8proc", "zstd")  # slow or private headers: in .cc files only
 OWNERS = {  # who may include what of other projects or of the machine
+    "torch/": {"train"}, "ATen/": {"train"}, "c10/": {"train"},
     "nlohmann/": {"base", "formats", "tokenizers", "models", "eval", "apps"},  # base: json_walk.cc reads it; models: config.json <-> GGUF's keys; eval: writes items files
-    "CLI/": {"apps"},
+    "CLI/": {"apps", "trainer"},
     "utf8proc": {"tokenizers", "templates"},
     "pcre2": {"base", "tokenizers", "compress", "eval"},
     "zstd": {"eval"},

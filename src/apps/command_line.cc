@@ -175,24 +175,29 @@ Status guarded_run(CLI::App& app, const Action& action, int argc, char** argv) {
   }
 }
 
-int run_program(int argc, char** argv) {
+int run_program(const Program& program, int argc, char** argv) {
   install_signal_handlers();
   set_log_sink(print_log);
-  CLI::App app(kDescription, "smelt");
+  CLI::App app(program.description, program.name);
   prepare_app(app);
-  set_help(app, kDetails, kExamples);
+  set_help(app, program.details, program.examples);
   app.set_version_flag("--version", std::string("smelt ") + kVersion, "the version");
-  const Action action = add_commands(app, all_commands());
+  const Action action = add_commands(app, program.commands);
   const Status done = guarded_run(app, action, argc, argv);
   return done ? 0 : report(done.error(), chosen_app(app));
 }
 
 }  // namespace
 
-int run_command_line(int argc, char** argv) {
+const Program& smelt_program() {
+  static const Program kProgram{"smelt", kDescription, kDetails, kExamples, all_commands()};
+  return kProgram;
+}
+
+int run_command_line(const Program& program, int argc, char** argv) {
   keep_standard_streams();
   try {
-    return run_program(argc, argv);
+    return run_program(program, argc, argv);
   } catch (const std::exception&) {  // not even enough for the options or for a message
     note("smelt: not enough memory");
     return 1;

@@ -169,6 +169,15 @@ Result<std::vector<std::string>> find_text_files(const TextFiles& files, const s
   return found;
 }
 
+std::string glob_literal(const std::string& name) {
+  std::string out;
+  for (const char c : name) {
+    if (c == '*' || c == '?' || c == '[' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 Status for_each_document(const TextFiles& files, const std::string& data_folder, const JobControl& job,
                          const std::function<Status(const Document&)>& visit) {
   SMELT_ASSIGN(const std::vector<std::string> names, find_text_files(files, data_folder));

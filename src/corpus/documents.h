@@ -36,4 +36,7 @@ Status for_each_document(const TextFiles& files, const std::string& data_folder,
 // The files that the patterns find, without the data folder, in the order of their names.
 Result<std::vector<std::string>> find_text_files(const TextFiles& files, const std::string& data_folder);
 
+// The pattern that finds the file of this name only.
+std::string glob_literal(const std::string& name);
+
 }  // namespace smelt

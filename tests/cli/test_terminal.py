@@ -5,7 +5,7 @@ import re
 from model_files import make_model, repeated_f16
 from support import PROMPT, ROOT, STORIES, CliTest, StoriesTest, Terminal, clean_environment, main
 
-COMMANDS = ["run", "chat", "complete", "quantize", "shrink", "imatrix", "convert", "eval", "bench", "inspect", "devices", "list", "make-random", "tokenizer", "tokenize", "detokenize", "completions", "help"]
+COMMANDS = ["run", "chat", "complete", "quantize", "shrink", "imatrix", "convert", "eval", "bench", "inspect", "devices", "list", "make-random", "train", "tokenizer", "tokenize", "detokenize", "completions", "help"]
 # The options that the command line promises, by command.
 PROMISED = {
     "run": "-p -f -n -c -t --kv-type --prompt-cache --json --temp --top-k --top-p --min-p --typical --repeat-penalty "
@@ -46,7 +46,7 @@ class Help(CliTest):
         """Every option of every example exists: the command gets as far as the missing file."""
         for command in [*(c for c in COMMANDS[:-2] if c not in ("devices", "list", "make-random")), "eval perplexity", "eval kl", "eval save-reference", "eval task", "tokenizer train"]:
             examples = self.ok(*command.split(), "--help").text.split("Examples:\n")[1]
-            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|complete|quantize|shrink|imatrix|convert|eval|bench|inspect|tokenizer|tokenize|detokenize) [^|>\n]+)", examples):
+            for line in re.findall(r"(?m)\bsmelt ((?:run|chat|complete|quantize|shrink|imatrix|convert|eval|bench|inspect|train|tokenizer|tokenize|detokenize) [^|>\n]+)", examples):
                 words = [w.strip("\"'") for w in re.findall(r"\"[^\"]*\"|'[^']*'|\S+", line)]
                 result = self.smelt(*words)
                 self.assertEqual(result.code, 1, f"{line}: {result}")

@@ -1,0 +1,21 @@
+# libtorch for src/train/, from the distribution (Debian's libtorch-dev) or from a folder named by Torch_ROOT, such as an
+# unpacked release or a Python package's torch/. Its own CMake files are not used: Debian's ask for packages that only
+# its builders have. SMELT_TRAIN=AUTO builds the trainer where libtorch is found.
+set(SMELT_TRAIN AUTO CACHE STRING "Build smelt-train, which needs libtorch: AUTO, ON, OFF")
+set_property(CACHE SMELT_TRAIN PROPERTY STRINGS AUTO ON OFF)
+set(SMELT_HAS_TRAIN OFF)
+if(NOT SMELT_TRAIN STREQUAL OFF)
+  set(torch_hints ${Torch_ROOT} $ENV{Torch_ROOT})
+  find_path(SMELT_TORCH_API torch/autograd.h HINTS ${torch_hints} PATH_SUFFIXES include/torch/csrc/api/include torch/csrc/api/include)
+  find_path(SMELT_TORCH_ATEN ATen/ATen.h HINTS ${torch_hints} PATH_SUFFIXES include)
+  foreach(name torch torch_cpu c10)
+    find_library(SMELT_LIB_${name} ${name} HINTS ${torch_hints} PATH_SUFFIXES lib)
+    list(APPEND SMELT_TORCH_LIBRARIES ${SMELT_LIB_${name}})
+  endforeach()
+  set(SMELT_TORCH_INCLUDES ${SMELT_TORCH_API} ${SMELT_TORCH_ATEN})
+  if(SMELT_TORCH_API AND SMELT_TORCH_ATEN AND SMELT_LIB_torch AND SMELT_LIB_torch_cpu AND SMELT_LIB_c10)
+    set(SMELT_HAS_TRAIN ON)
+  elseif(SMELT_TRAIN STREQUAL ON)
+    message(FATAL_ERROR "SMELT_TRAIN=ON, but libtorch was not found: setup/install.sh train, or -DTorch_ROOT=FOLDER")
+  endif()
+endif()
